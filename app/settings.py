@@ -1,0 +1,100 @@
+"""Every setting of the service, read from the environment and `.env`; the prefix is WORKBENCH_."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "WORKBENCH_"
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: holds seeds/, templates/ and migrations/."""
+
+
+def _alias(name: str) -> AliasChoices:
+    """The prefixed name, and the plain name that other tools use too."""
+    return AliasChoices(f"{PREFIX}{name}", name)
+
+
+def default_state_dir() -> Path:
+    """`/var/lib/workbench` as root, else the XDG state folder of the person."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/workbench")
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "workbench"
+
+
+class Settings(BaseSettings):
+    """Read once at start-up and passed down; nothing else reads the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    anthropic_api_key: SecretStr | None = Field(None, validation_alias=_alias("ANTHROPIC_API_KEY"))
+    """Key for Claude. Only a phase that calls Claude needs it."""
+    anthropic_base_url: str = "https://api.anthropic.com"
+    """Where the Claude API answers."""
+    ollama_host: str = Field("http://127.0.0.1:11434", validation_alias=_alias("OLLAMA_HOST"))
+    """Where Ollama answers."""
+    ollama_profile: Literal["code", "uncensored", "fast"] = Field(
+        "code", validation_alias=_alias("OLLAMA_PROFILE")
+    )
+    """Which Ollama profile `--backend ollama` uses."""
+    openai_base_url: str = "http://localhost:1234/v1"
+    """Where the OpenAI-compatible server answers (LM Studio, llama.cpp, vLLM)."""
+    openai_api_key: SecretStr | None = None
+    """Key for the OpenAI-compatible server; most local servers need none."""
+    llm_disabled: bool = Field(False, validation_alias=_alias("LLM_DISABLED"))
+    """Kill switch: every model call fails with a typed error and no traffic."""
+    local_timeout_s: float = Field(120.0, gt=0)
+    """Total deadline of a call to a local model, in seconds, unless its profile says otherwise."""
+    api_timeout_s: float = Field(300.0, gt=0)
+    """Total deadline of a call to Claude, in seconds, unless its profile says otherwise."""
+    cassette: Path = ROOT / "seeds" / "demo" / "cassette.jsonl"
+    """Recorded answers that the `recorded` backend replays."""
+
+    database_url: SecretStr | None = None
+    """Postgres 15 or newer. Empty: the service starts its own Postgres in the state folder."""
+    state_dir: Path = Field(default_factory=default_state_dir)
+    """Embedded database, workspaces, demo repository and the first token."""
+    data_driven_orchestration: bool = True
+    """False reads definitions and prompts from the files in seeds/ instead of the rows."""
+
+    host: str = "127.0.0.1"
+    """Address the server binds."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port the server binds."""
+    auth: Literal["on", "off"] = "on"
+    """`off` is accepted only on loopback."""
+    demo: bool = False
+    """The sample repository is the default project and the recorded backend answers."""
+    allowed_hosts: str = ""
+    """More values of the Host header to accept, separated by commas."""
+    advance_wait_s: float = Field(60.0, ge=0)
+    """How long `advance` waits for the phase, in seconds, before it answers 202."""
+    worker_concurrency: int = Field(8, ge=1)
+    """Runs that one worker process walks at once."""
+    lease_s: float = Field(8.0, gt=0)
+    """How long a worker holds a run without renewing its lease, in seconds."""
+    max_attempts: int = Field(5, ge=1)
+    """How often a run may be picked up again after its worker died before it fails."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What the log shows."""
+
+
+def unknown_names() -> list[str]:
+    """A warning line for each WORKBENCH_ variable that no setting reads, with the nearest known name."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = set(os.environ) | set(dotenv_values(".env"))
+    lines = []
+    for name in sorted(n for n in given if n.startswith(PREFIX) and n not in known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        lines.append(f"unknown setting {name} is ignored{hint}")
+    return lines
