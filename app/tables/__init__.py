@@ -1,0 +1,48 @@
+"""Every table of the service; importing this folder fills the metadata."""
+
+from app.tables.artifact import Artifact
+from app.tables.base import Base
+from app.tables.definition import (
+    Apply,
+    ArtifactSchema,
+    DefinitionSnapshot,
+    PhaseConfiguration,
+    PipelineDefinition,
+)
+from app.tables.pipeline import CommitIntent, Event, Outcome, PhaseRun, Pipeline, State, Target
+from app.tables.profile import ModelProfile, Route, Thinking
+from app.tables.project import Project
+from app.tables.prompt import RolePrompt, RolePromptLabel
+from app.tables.request import IdempotentRequest
+from app.tables.token import ApiToken, TokenRole
+from app.tables.usage import ModelAnswer, PromptUsage
+from app.tables.worker import WorkerRow
+
+__all__ = [
+    "ApiToken",
+    "Apply",
+    "Artifact",
+    "ArtifactSchema",
+    "Base",
+    "CommitIntent",
+    "DefinitionSnapshot",
+    "Event",
+    "IdempotentRequest",
+    "ModelAnswer",
+    "ModelProfile",
+    "Outcome",
+    "PhaseConfiguration",
+    "PhaseRun",
+    "Pipeline",
+    "PipelineDefinition",
+    "Project",
+    "PromptUsage",
+    "RolePrompt",
+    "RolePromptLabel",
+    "Route",
+    "State",
+    "Target",
+    "Thinking",
+    "TokenRole",
+    "WorkerRow",
+]

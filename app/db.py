@@ -1,0 +1,101 @@
+"""One pool, one commit place: `Database.transaction()`; and the migrations to head."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+
+from app.errors import Unavailable
+from app.settings import ROOT
+
+OLDEST_SUPPORTED = 150_000
+"""`server_version_num` of Postgres 15.0."""
+
+
+class Database:
+    """The pool and its transactions. Every statement of the service goes through one of these."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        """As libpq takes it: `postgresql://…`."""
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"options": "-c timezone=UTC", "application_name": "workbench"},
+        )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session that commits at the end of the block and rolls back on any error."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """A connection where each statement is its own transaction."""
+        async with self._autocommit.connect() as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        """Raises `Unavailable` when the database does not answer or is too old."""
+        try:
+            async with self.statement() as connection:
+                version = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
+        except OperationalError as error:
+            raise Unavailable(f"the database does not answer: {error.orig}") from error
+        if version < OLDEST_SUPPORTED:
+            raise Unavailable(f"Postgres 15 or newer is needed; this server is {version // 10_000}")
+
+    async def migrate(self) -> None:
+        """Bring the database to the newest migration. Safe to call from several processes at once."""
+        await self.ping()
+        await asyncio.to_thread(upgrade, self.url)
+
+    async def at_head(self) -> bool:
+        """Whether the newest migration has been applied."""
+        head = ScriptDirectory.from_config(alembic_config(self.url)).get_current_head()
+        async with self.engine.connect() as connection:
+            current = await connection.run_sync(
+                lambda sync: MigrationContext.configure(sync).get_current_revision()
+            )
+        return current == head
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same URL with the driver named."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    command.upgrade(alembic_config(url), revision)
+
+
+def downgrade(url: str, revision: str = "base") -> None:
+    command.downgrade(alembic_config(url), revision)
+
+
+def alembic_config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
+    config.attributes["engine"] = create_engine(
+        sqlalchemy_url(url), connect_args={"options": "-c timezone=UTC"}, pool_size=1
+    )
+    return config

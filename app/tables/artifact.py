@@ -1,0 +1,43 @@
+"""Artifacts: validated JSON documents, every version kept."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.tables.base import JSON, Base, CreatedAt, is_digest
+
+
+class Artifact(Base):
+    """One version of one artifact of one run; one version per name is current."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (
+        UniqueConstraint("pipeline_id", "name", "version"),
+        CheckConstraint("version > 0", name="version_counts_from_one"),
+        is_digest("schema_digest"),
+        is_digest("content_digest"),
+        Index(
+            "one_current_artifact",
+            "pipeline_id",
+            "name",
+            unique=True,
+            postgresql_where=text("current"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    pipeline_id: Mapped[UUID] = mapped_column(ForeignKey("pipelines.id"))
+    name: Mapped[str]
+    version: Mapped[int]
+    current: Mapped[bool] = mapped_column(default=True)
+    schema: Mapped[str]
+    schema_digest: Mapped[str]
+    content_digest: Mapped[str]
+    """SHA-256 of the canonical JSON of the body."""
+    body: Mapped[dict[str, JSON]] = mapped_column(JSONB)
+    phase_run_id: Mapped[int] = mapped_column(ForeignKey("phase_runs.id"), unique=True)
+    created_at: Mapped[CreatedAt]
