@@ -1,0 +1,79 @@
+"""One connection that LISTENs, and connects again when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+import psycopg
+from psycopg import sql
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S = 0.5
+"""Pause before a lost connection is opened again."""
+
+Callback = Callable[[str | bytes | bytearray], None]
+
+
+class Listener:
+    """Delivers NOTIFY payloads to callbacks. Notifications sent while it is disconnected are lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._callbacks: dict[str, list[Callback]] = {}
+        self._connection: psycopg.AsyncConnection | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._changed = asyncio.Lock()
+
+    async def add(self, channel: str, callback: Callback) -> None:
+        """Deliver the payloads of `channel` to `callback`. Returns once the server listens."""
+        async with self._changed:
+            known = channel in self._callbacks
+            self._callbacks.setdefault(channel, []).append(callback)
+            if not known:
+                await self._restart()
+
+    async def remove(self, channel: str, callback: Callback) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._callbacks[channel].remove(callback)
+
+    async def close(self) -> None:
+        if self._watcher:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+        if self._connection:
+            await self._connection.close()
+
+    async def _restart(self) -> None:
+        """Listen to the channels of now: a connection that waits for notifications takes no command."""
+        await self.close()
+        await self._connect()
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _connect(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, application_name="workbench listener", keepalives_idle=10
+        )
+        for channel in self._callbacks:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        self._connection = connection
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                if self._connection is None or self._connection.closed:
+                    await self._connect()
+                await self._deliver()
+            except psycopg.Error as error:
+                log.warning("the listening connection was lost: %s", str(error).strip())
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _deliver(self) -> None:
+        if self._connection is None:
+            return
+        async for notification in self._connection.notifies():
+            for callback in tuple(self._callbacks.get(notification.channel, ())):
+                callback(notification.payload)
