@@ -59,6 +59,14 @@ class Unavailable(WorkbenchError):
     code = "unavailable"
 
 
+class SchemaMismatch(ValueError):
+    """The document breaks its schema: one line per error, `path: what`."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = errors
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> NotFound:
     """`NotFound` for a name in a closed set; the message lists what exists."""
     names = ", ".join(sorted(known)) or "none"

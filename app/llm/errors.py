@@ -16,7 +16,12 @@ class LLMError(WorkbenchError):
     retryable: ClassVar[bool] = False
 
     def __init__(
-        self, message: str, *, tokens: Tokens | None = None, retry_after_s: float | None = None, **details: Any
+        self,
+        message: str,
+        *,
+        tokens: Tokens | None = None,
+        retry_after_s: float | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(message, **details)
         self.tokens = tokens
@@ -112,11 +117,3 @@ class UnknownRecording(LLMError):
     """The cassette has no answer for this call; the message names the epics it knows."""
 
     code = "unknown_recording"
-
-
-class SchemaMismatch(ValueError):
-    """The document breaks its schema: one line per error, `path: what`."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("; ".join(errors))
-        self.errors = errors

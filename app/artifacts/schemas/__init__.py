@@ -1,0 +1,1 @@
+"""The documents that phases produce, one file per schema."""
