@@ -1,0 +1,35 @@
+# What people and CI call; `just` lists it.
+
+bin := justfile_directory() / ".venv/bin"
+export PATH := bin + ":" + env("PATH")
+compile := "uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet"
+
+default:
+    @just --list
+
+# Everything that must hold before a change goes in
+check: lint test
+
+test *options:
+    python -m pytest {{ options }}
+
+lint:
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports
+
+format:
+    ruff check --fix .
+    ruff format .
+
+# Lock the newest allowed versions of all packages
+lock:
+    {{ compile }} --upgrade --output-file requirements.lock
+    {{ compile }} --upgrade --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+run *arguments:
+    ./run.sh {{ arguments }}
+
+demo *arguments:
+    ./run.sh demo {{ arguments }}
