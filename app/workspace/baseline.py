@@ -1,0 +1,156 @@
+"""What a model is shown of a repository: files of one commit within a budget, and what was left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.usage.estimate import estimate_tokens, tokens_of_bytes
+from app.workspace.files import SourceFile
+from app.workspace.repository import (
+    LINK,
+    SUBMODULE,
+    ReadBlob,
+    Repository,
+    TreeEntry,
+    blob_reader,
+    tracked_files,
+)
+from app.workspace.textfiles import MAX_FILE_BYTES, looks_generated, rank, refused_by_name, text_of
+
+MAX_MAP = 2_000
+MAX_LEFT_OUT = 200
+MAP_SHARE, LEFT_OUT_SHARE = 0.25, 0.1
+"""The parts of the budget that the list of paths and the list of what is missing may take at most."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not shown. Reasons: budget, huge, binary, generated, lock, vendored, secret, link,
+    submodule, unreadable_name."""
+
+    path: str
+    reason: str
+    tokens: int
+    """What it would have cost, estimated."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The files shown, every tracked path, and what was left out, each in its order."""
+
+    budget_tokens: int
+    files: tuple[SourceFile, ...]
+    map: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON of about `budget_tokens` at most. `map` and `left_out` are cut; the totals are not."""
+        paths = _cut(self.map, self.budget_tokens * MAP_SHARE, MAX_MAP)
+        left = [{"path": one.path, "reason": one.reason, "tokens": one.tokens} for one in self.left_out]
+        return {
+            "files": [{"path": file.path, "content": file.content} for file in self.files],
+            "map": paths,
+            "map_total": len(self.map),
+            "left_out": _cut(left, self.budget_tokens * LEFT_OUT_SHARE, MAX_LEFT_OUT),
+            "left_out_total": len(self.left_out),
+        }
+
+    def overlay(self, files: Sequence[SourceFile]) -> Baseline:
+        """As the workspace is after `files` were written: they come first, others give way."""
+        changed = {file.path for file in files}
+        kept = [file for file in self.files if file.path not in changed]
+        budget = _file_budget(self.budget_tokens)
+        shown: list[SourceFile] = []
+        left = [one for one in self.left_out if one.path not in changed]
+        for file in (*sorted(files, key=lambda f: f.path), *kept):
+            cost = _cost(file)
+            if cost <= budget:
+                shown.append(file)
+                budget -= cost
+            else:
+                left.append(LeftOut(file.path, "budget", estimate_tokens(file.content)))
+        return replace(
+            self,
+            files=tuple(shown),
+            map=tuple(sorted({*self.map, *changed})),
+            left_out=tuple(sorted(left, key=lambda one: one.path)),
+        )
+
+
+async def baseline_code(
+    repo: Repository, commit: str, budget_tokens: int, *, first: Sequence[str] = ()
+) -> Baseline:
+    """The baseline of a commit; `first` are paths to show before all others. Same input, same answer."""
+    entries = await tracked_files(repo, commit)
+    wanted = {path: n for n, path in enumerate(first)}
+    budget = _file_budget(budget_tokens)
+    shown: list[SourceFile] = []
+    left: list[LeftOut] = []
+    async with blob_reader(repo) as read:
+        for entry in sorted(entries, key=lambda e: _order(e, wanted)):
+            found = await _look(entry, budget, read)
+            if isinstance(found, SourceFile):
+                shown.append(found)
+                budget -= _cost(found)
+            else:
+                left.append(found)
+    return Baseline(
+        budget_tokens,
+        tuple(shown),
+        tuple(sorted(entry.path for entry in entries if _readable(entry.path))),
+        tuple(sorted(left, key=lambda one: one.path)),
+    )
+
+
+def _order(entry: TreeEntry, wanted: dict[str, int]) -> tuple[int, int, int, str]:
+    return (wanted.get(entry.path, len(wanted)), rank(entry.path), entry.size, entry.path)
+
+
+async def _look(entry: TreeEntry, budget: int, read: ReadBlob) -> SourceFile | LeftOut:
+    tokens = tokens_of_bytes(entry.size)
+    if not _readable(entry.path):
+        shown = entry.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return LeftOut(shown, "unreadable_name", tokens)
+    reason = _reason(entry) or ("budget" if tokens > budget else None)
+    if reason is not None:
+        return LeftOut(entry.path, reason, tokens)
+    text = text_of(await read(entry.object))
+    if text is None:
+        return LeftOut(entry.path, "binary", tokens)
+    if looks_generated(text):
+        return LeftOut(entry.path, "generated", tokens)
+    file = SourceFile(entry.path, text)
+    return file if _cost(file) <= budget else LeftOut(entry.path, "budget", tokens)
+
+
+def _reason(entry: TreeEntry) -> str | None:
+    if entry.mode in (LINK, SUBMODULE):
+        return "link" if entry.mode == LINK else "submodule"
+    return refused_by_name(entry.path) or ("huge" if entry.size > MAX_FILE_BYTES else None)
+
+
+def _readable(path: str) -> bool:
+    return path.isprintable()
+
+
+def _file_budget(budget_tokens: int) -> int:
+    return int(budget_tokens * (1 - MAP_SHARE - LEFT_OUT_SHARE))
+
+
+def _cost(file: SourceFile) -> int:
+    """Tokens of the file as it stands in the prompt: its path and its content as a JSON string."""
+    return estimate_tokens(json.dumps([file.path, file.content], ensure_ascii=False)) + 8
+
+
+def _cut(items: Iterable[Any], budget: float, most: int) -> list[Any]:
+    """The first items within both limits."""
+    kept: list[Any] = []
+    for item in items:
+        budget -= estimate_tokens(json.dumps(item, ensure_ascii=False)) + 1
+        if budget < 0 or len(kept) == most:
+            break
+        kept.append(item)
+    return kept

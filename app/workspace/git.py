@@ -1,0 +1,184 @@
+"""The only place that calls git: a constructed environment, no hooks, no filters, no network, a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import Unavailable, WorkbenchError
+from app.workspace.files import escaped
+
+TIMEOUT_S = 120.0
+OUTPUT_LIMIT = 64 * 1024 * 1024
+
+_FLAGS = (
+    "safe.bareRepository=explicit",
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.symlinks=false",
+    "core.protectHFS=true",
+    "core.protectNTFS=true",
+    "core.attributesFile=/dev/null",
+    "core.fsync=committed",
+    "core.quotePath=false",
+    "protocol.allow=never",
+    "submodule.recurse=false",
+    "commit.gpgSign=false",
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+"""They win over the repository's own configuration, which belongs to somebody else."""
+
+
+class GitError(WorkbenchError):
+    """A git command failed; the message has its verb and its last words."""
+
+    status = 502
+    code = "git_error"
+
+    def __init__(self, message: str, *, returncode: int | None = None, stderr: str = "") -> None:
+        super().__init__(message, returncode=returncode, stderr=stderr)
+        self.returncode = returncode
+        self.stderr = stderr
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Which git directory the commands are for, and as whom they run."""
+
+    git_dir: Path
+    user: int | None = None
+    """Root works on somebody else's repository as its owner, so that new objects stay theirs and nothing
+    that git might start has root's rights. None: as the service itself."""
+    group: int | None = None
+
+
+def caller_for(git_dir: Path) -> Caller:
+    """The caller that fits the owner of the git directory."""
+    owner = git_dir.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        return Caller(git_dir, owner.st_uid, owner.st_gid)
+    return Caller(git_dir)
+
+
+async def git(
+    caller: Caller,
+    *arguments: str,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    ok: Sequence[int] = (0,),
+    limit: int = OUTPUT_LIMIT,
+    timeout_s: float = TIMEOUT_S,
+) -> bytes:
+    """The output of one git command. Raises `GitError` on failure, on the deadline and past the limit."""
+    verb = arguments[0]
+    try:
+        async with asyncio.timeout(timeout_s), git_process(caller, *arguments, env=env) as process:
+            output, errors, _ = await asyncio.gather(
+                _read(process.stdout, limit), _read(process.stderr, 64 * 1024), _feed(process, stdin)
+            )
+            code = await process.wait()
+    except TimeoutError as error:
+        raise GitError(f"git {verb} did not end within {timeout_s:g} s") from error
+    words = escaped(errors.decode("utf-8", "replace").strip(), 500)
+    if code not in ok:
+        raise GitError(f"git {verb} failed ({code}): {words}", returncode=code, stderr=words)
+    return output
+
+
+async def git_text(caller: Caller, *arguments: str, ok: Sequence[int] = (0,)) -> str:
+    """The output as one stripped text."""
+    return (await git(caller, *arguments, ok=ok)).decode("utf-8", "replace").strip()
+
+
+@asynccontextmanager
+async def git_process(
+    caller: Caller, *arguments: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A running git command with pipes; its whole process group is dead when the block ends."""
+    identity: dict[str, object] = {}
+    if caller.user is not None:
+        identity = {"user": caller.user, "group": caller.group, "extra_groups": []}
+    process = await asyncio.create_subprocess_exec(
+        *_command(caller.git_dir, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(env or {}),
+        cwd="/",
+        start_new_session=True,
+        **identity,  # type: ignore[arg-type]
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.shield(process.wait())
+
+
+def _command(git_dir: Path, arguments: Sequence[str]) -> list[str]:
+    """`--git-dir` and `--work-tree` are given, so git looks for nothing and trusts this one folder.
+
+    With an explicit git directory git does not ask who owns it; `safe.directory` says so too, which git
+    takes from the command line (it would not from the repository's own configuration).
+    """
+    flags = [part for flag in (*_FLAGS, f"safe.directory={git_dir}") for part in ("-c", flag)]
+    return [_git(), f"--git-dir={git_dir}", "--work-tree=/", *flags, *arguments]
+
+
+def _git() -> str:
+    found = shutil.which("git")
+    if found is None:
+        raise Unavailable("git is not installed: install it (Debian and Ubuntu: apt-get install git)")
+    return found
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_PAGER": "cat",
+        "GIT_EDITOR": "/bin/false",
+        **extra,
+    }
+
+
+async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
+    assert stream is not None  # noqa: S101  both are pipes
+    parts, size = [], 0
+    while part := await stream.read(1 << 16):
+        size += len(part)
+        if size > limit:
+            raise GitError(f"git wrote more than {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101  it is a pipe
+    with suppress(BrokenPipeError, ConnectionResetError):  # git ended early; its exit code tells why
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
+    with suppress(BrokenPipeError, ConnectionResetError):
+        await process.stdin.wait_closed()
