@@ -1,0 +1,220 @@
+"""The command line that puts a program behind bubblewrap, and as root behind another user first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.workspace.execution import InterpreterUnusable, SandboxUnavailable
+from app.workspace.interpreter import Layout
+from app.workspace.limits import MIB, RESULT_BYTES, Limits, prlimit
+from app.workspace.system_user import SystemUser
+
+HOME = "/home/sbx"
+OUT = "/out"
+JUNIT = f"{OUT}/junit.xml"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+OUTER_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+"""All that bubblewrap itself gets: its environment stays readable at /proc/1/environ inside."""
+STAGE = Path("/run/workbench-sandbox")
+"""As root only: an empty folder over which each run mounts, in a mount namespace of its own."""
+
+ETC = {
+    "/etc/passwd": "sandbox:x:1000:1000:sandbox:/home/sbx:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
+    "/etc/group": "sandbox:x:1000:\nnogroup:x:65534:\n",
+    "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+}
+
+STAGE_SCRIPT = """
+set -e
+stage=$1; shift
+mount -t tmpfs -o mode=0755,nosuid,nodev,size=1m tmpfs "$stage"
+n=0
+while [ "$1" != -- ]; do
+  mkdir "$stage/$n"; mount --bind "$1" "$stage/$n"; n=$((n+1)); shift
+done
+shift
+exec "$@"
+"""
+"""Binds each folder below the stage, so that the other user reaches it even under a closed home."""
+
+COPY_FAILED = 125
+INNER_SCRIPT = f"""
+junit=$1; shift
+tar -x -f - --no-same-owner || exit {COPY_FAILED}
+echo ready
+"$@" </dev/null >&2
+code=$?
+[ -f "$junit" ] && [ ! -L "$junit" ] && head -c {RESULT_BYTES + 1} "$junit"
+exit $code
+"""
+"""stdin brings the source as an archive, stdout carries the result file, stderr all output of the command.
+So no file of the host is writable inside, and none of the sandbox is opened outside."""
+
+INSTALL = (
+    "install it (Debian, Ubuntu: `apt-get install bubblewrap`; Fedora: `dnf install bubblewrap`). "
+    "Ubuntu 24.04 also needs an AppArmor profile for bwrap that grants `userns`; "
+    "in Docker start the container with `--security-opt seccomp=unconfined --security-opt "
+    "apparmor=unconfined --security-opt systempaths=unconfined`, or run the worker on the host"
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs of the host that a run needs."""
+
+    bwrap: str
+    tar: str
+    prlimit: str
+    root: Mapping[str, str]
+    """Only as root: unshare, sh, setpriv."""
+
+
+def tools(as_root: bool) -> Tools:
+    """Where the programs are. Raises SandboxUnavailable naming those that are missing."""
+    names = ["bwrap", "tar", "prlimit", *(["unshare", "sh", "setpriv", "mount"] if as_root else [])]
+    found = {name: path for name in names if (path := shutil.which(name))}
+    missing = [name for name in names if name not in found]
+    if "bwrap" in missing:
+        raise SandboxUnavailable(
+            f"bubblewrap (bwrap) is missing, so nothing is run: {INSTALL}", missing=missing
+        )
+    if missing:
+        raise SandboxUnavailable(f"missing programs: {', '.join(missing)}; install tar and util-linux")
+    return Tools(found["bwrap"], found["tar"], found["prlimit"], found)
+
+
+def work_folder(layout: Layout) -> str:
+    """Where the throw-away copy stands: /work, unless the interpreter itself lives there."""
+    taken = any(path.is_relative_to("/work") for _, path in layout.folders)
+    return "/throw-away" if taken else "/work"
+
+
+def environment(layout: Layout, extra: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of the program inside."""
+    path = f"{layout.bin}:{SYSTEM_PATH}" if layout.bin else SYSTEM_PATH
+    base = {"PATH": path, "HOME": HOME, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**base, **extra, "WORKBENCH_IN_SANDBOX": "1"}
+
+
+def chain(tools: Tools, user: SystemUser | None, layout: Layout, options: int, inner: list[str]) -> list[str]:
+    """The whole argv; bubblewrap reads its options from the file descriptor `options`."""
+    bwrap = [tools.bwrap, "--args", str(options), "--", *inner]
+    if user is None:
+        return bwrap
+    unshare = [
+        tools.root["unshare"],
+        "--mount",
+        "--propagation",
+        "private",
+        tools.root["sh"],
+        "-c",
+        STAGE_SCRIPT,
+    ]
+    folders = [str(real) for real, _ in layout.folders]
+    identity = [f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups"]
+    weaker = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+    return [*unshare, "sh", str(stage()), *folders, "--", tools.root["setpriv"], *identity, *weaker, *bwrap]
+
+
+def inner(tools: Tools, limits: Limits, argv: Iterable[str]) -> list[str]:
+    """What runs inside: limits, the copy of the source, the command, its result file."""
+    return [*prlimit(tools.prlimit, limits), "/bin/sh", "-c", INNER_SCRIPT, "sh", JUNIT, *argv]
+
+
+def options(
+    layout: Layout,
+    staged: bool,
+    limits: Limits,
+    env: Mapping[str, str],
+    seccomp: int,
+    info: int,
+    files: ExitStack,
+) -> tuple[list[str], list[int]]:
+    """bubblewrap's options and the file descriptors that they name; `files` closes those made here."""
+    data = {path: data_file(path, text.encode(), files) for path, text in ETC.items()}
+    work = work_folder(layout)
+    parts = [*_isolation(), *_variables(env), *_system(), *_devices()]
+    parts += [part for path, fd in data.items() for part in ("--ro-bind-data", str(fd), path)]
+    parts += [*_scratch("/tmp", 64 * MIB), *_scratch(HOME, 64 * MIB), *_scratch(OUT, 2 * RESULT_BYTES)]  # noqa: S108
+    parts += _scratch(work, limits.work_bytes)
+    parts += _interpreter(layout, staged)  # after the scratch folders: a mount over its parent would hide it
+    parts += ["--remount-ro", "/", "--chdir", work, "--seccomp", str(seccomp), "--info-fd", str(info)]
+    return parts, [*data.values(), seccomp, info]
+
+
+def data_file(name: str, content: bytes, files: ExitStack) -> int:
+    """A file descriptor from which a child process reads `content`."""
+    fd = os.memfd_create(name)
+    files.callback(os.close, fd)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def stage() -> Path:
+    """The mount point for root, made on the first use; refused when somebody else could have made it."""
+    try:
+        STAGE.mkdir(mode=0o755, exist_ok=True)
+        found = STAGE.lstat()
+    except OSError as error:
+        raise SandboxUnavailable(f"can not make the folder {STAGE}: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise SandboxUnavailable(f"{STAGE} must be a folder that only root can write; remove it")
+    return STAGE
+
+
+def require_reachable(layout: Layout, user: SystemUser | None) -> None:
+    """The staging opens the way to a folder, not the folder itself: that must be open to all."""
+    for real, _ in layout.folders if user else ():
+        if not real.stat().st_mode & 0o005 == 0o005:
+            raise InterpreterUnusable(
+                f"the sandbox's user can not enter {real}; open it (`chmod o+rx`) or name another interpreter"
+            )
+
+
+def _isolation() -> list[str]:
+    spaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    nested = ["--unshare-cgroup-try", "--disable-userns", "--assert-userns-disabled"]
+    identity = ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--hostname", "sandbox"]
+    return [*spaces, *nested, *identity, "--new-session", "--die-with-parent"]
+
+
+def _variables(env: Mapping[str, str]) -> list[str]:
+    return ["--clearenv", *(part for name, value in env.items() for part in ("--setenv", name, value))]
+
+
+def _system() -> list[str]:
+    parts = ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        path = f"/{name}"
+        if os.path.islink(path):
+            parts += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            parts += ["--ro-bind", path, path]
+    for path in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):
+        parts += ["--ro-bind-try", path, path]
+    return parts
+
+
+def _devices() -> list[str]:
+    proc = ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys"]
+    return [*proc, "--dev", "/dev", *_scratch("/dev/shm", 16 * MIB), "--remount-ro", "/dev"]  # noqa: S108
+
+
+def _scratch(path: str, size: int) -> list[str]:
+    return ["--size", str(size), "--tmpfs", path]
+
+
+def _interpreter(layout: Layout, staged: bool) -> list[str]:
+    parts = []
+    for number, (real, path) in enumerate(layout.folders):
+        parts += ["--ro-bind", str(STAGE / str(number)) if staged else str(real), str(path)]
+    for path, target in layout.links:
+        parts += ["--symlink", target, str(path)]
+    return parts

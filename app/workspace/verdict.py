@@ -1,0 +1,146 @@
+"""What a test run proves: the JUnit file, the exit code and the way it ended must all agree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from app.errors import Invalid
+from app.workspace import junit
+from app.workspace.execution import Ended, Execution
+from app.workspace.output import last
+
+FAILING = 20
+OUTPUT_BYTES = 4000
+NAMES_SHOWN = 5
+
+Outcome = Literal["passed", "failed", "suspect"]
+
+LIMIT_REASONS: dict[Ended, str] = {
+    "timeout": "the tests ran out of time",
+    "cpu": "the tests used up their CPU time",
+    "memory": "the tests used more memory than allowed",
+    "files": "the tests made more files than allowed",
+}
+
+
+@dataclass(frozen=True)
+class Failing:
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`suspect` means: nothing failed, and yet it is not shown that the tests passed."""
+
+    outcome: Outcome
+    reason: str
+    tests: int = 0
+    failures: int = 0
+    errors: int = 0
+    skipped: int = 0
+    failing: tuple[Failing, ...] = ()
+    exit_code: int | None = None
+    ended: Ended = "exit"
+    duration_s: float = 0.0
+    output_tail: str = ""
+
+    @property
+    def passed(self) -> int:
+        return self.tests - self.failures - self.errors - self.skipped
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of the artifact `test_results`."""
+        return {
+            "outcome": self.outcome,
+            "tests": self.tests,
+            "passed": self.passed,
+            "failures": self.failures,
+            "errors": self.errors,
+            "skipped": self.skipped,
+            "failing": [{"name": each.name, "message": each.message} for each in self.failing],
+            "reason": self.reason,
+            "exit_code": self.exit_code,
+            "ended": self.ended,
+            "duration_s": round(self.duration_s, 3),
+            "output_tail": self.output_tail,
+        }
+
+
+def judge(execution: Execution, required: Collection[str] = ()) -> Verdict:
+    """Computes for as long as the JUnit file is large (8 MiB: some 100 ms), so call it in a thread.
+
+    `required` are names of tests that passed before; one that is gone or skipped now makes a pass suspect.
+    """
+    report, complaint = _report(execution)
+    outcome, reason = _decide(execution, report, complaint, required)
+    verdict = Verdict(
+        outcome=outcome,
+        reason=f"{reason} (ran without a sandbox)" if execution.unsandboxed else reason,
+        exit_code=execution.exit_code,
+        ended=execution.ended,
+        duration_s=execution.duration_s,
+        output_tail=last(execution.output, OUTPUT_BYTES),
+    )
+    return _counted(verdict, report) if report else verdict
+
+
+def _report(execution: Execution) -> tuple[junit.Report | None, str]:
+    if execution.junit is None:
+        return None, "no JUnit file was written"
+    try:
+        return junit.read(execution.junit), ""
+    except Invalid as error:
+        return None, error.message
+
+
+def _decide(
+    execution: Execution, report: junit.Report | None, complaint: str, required: Collection[str]
+) -> tuple[Outcome, str]:
+    """The first thing that speaks against a pass, the certain ones before the doubtful."""
+    if execution.ended != "exit":
+        return "failed", LIMIT_REASONS[execution.ended]
+    code = execution.exit_code
+    if report is None:
+        return (
+            ("suspect", f"exit code 0, but {complaint}")
+            if code == 0
+            else ("failed", f"exit code {code}; {complaint}")
+        )
+    if broken := report.names("failed", "error"):
+        return "failed", f"{len(broken)} of {len(report.cases)} tests failed"
+    if code != 0:
+        said = "no tests were found" if not report.cases else "no test is reported as failing"
+        return "failed", f"exit code {code}, although {said}" if report.cases else f"exit code {code}; {said}"
+    doubt = _doubt(report, required)
+    return ("suspect", doubt) if doubt else ("passed", f"{len(report.names('passed'))} tests passed")
+
+
+def _doubt(report: junit.Report, required: Collection[str]) -> str:
+    if not report.cases:
+        return "exit code 0, but no test ran"
+    passed = set(report.names("passed"))
+    if not passed:
+        return "every test was skipped"
+    if report.claimed_problems:
+        return f"the JUnit file counts {report.claimed_problems} failures but shows none"
+    if 0 < report.claimed_tests < len(report.cases):
+        return f"the JUnit file counts {report.claimed_tests} tests but shows {len(report.cases)}"
+    if missing := sorted(set(required) - passed):
+        shown = ", ".join(missing[:NAMES_SHOWN])
+        return f"{len(missing)} tests that passed before did not run: {shown}"
+    return ""
+
+
+def _counted(verdict: Verdict, report: junit.Report) -> Verdict:
+    broken = [case for case in report.cases if case.state in ("failed", "error")]
+    return replace(
+        verdict,
+        tests=len(report.cases),
+        failures=len(report.names("failed")),
+        errors=len(report.names("error")),
+        skipped=len(report.names("skipped")),
+        failing=tuple(Failing(case.name, case.problem) for case in broken[:FAILING]),
+    )
