@@ -75,11 +75,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _is_sample(target: Path) -> bool:
-    """True when the history on `main` begins with our commit, whatever came after it."""
+    """True when a branch begins with our commit, whatever came after it."""
     if not (target / ".git").is_dir():
         return False
-    first = _git(target, "log", "--max-parents=0", "--format=%ae", "main", "--", check=False)
-    return first.returncode == 0 and first.stdout.split() == [_AUTHOR]
+    first = _git(target, "log", "--max-parents=0", "--format=%ae", "--branches", check=False)
+    return first.returncode == 0 and _AUTHOR in first.stdout.split()
 
 
 def _make_room(target: Path) -> None:
@@ -95,6 +95,8 @@ def _make_room(target: Path) -> None:
 
 
 def _only_sample_files(target: Path) -> bool:
+    if (target / ".git" / "packed-refs").exists() or any(target.glob(".git/refs/heads/**/*")):
+        return False  # a branch may hold the commits of runs
     ours = sample_files()
     for path in target.rglob("*"):
         name = path.relative_to(target)
@@ -125,7 +127,13 @@ def _build(target: Path) -> None:
 
 def _git(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Git with nothing inherited: no global configuration, no hooks, one identity, one date."""
-    settings = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "gc.auto=0")
+    settings = (
+        "core.hooksPath=/dev/null",
+        "core.fsmonitor=false",
+        "commit.gpgSign=false",
+        "gc.auto=0",
+        f"safe.directory={folder}",  # it may belong to the person who ran the service before
+    )
     options = [part for setting in settings for part in ("-c", setting)]
     try:
         return subprocess.run(  # noqa: S603 - a fixed program and fixed arguments

@@ -1,0 +1,70 @@
+"""Checks that the seeds name only what exists: roles, schemas, routes, profiles, artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.artifacts.registry import schema
+from app.artifacts.rows import PREFIX, check_row_schema
+from app.errors import Invalid, WorkbenchError
+from app.llm.types import JSON
+from app.seeding.values import DefinitionSeed, Seeds
+
+
+def check_references(root: Path, seeds: Seeds) -> None:
+    for row_id, row in seeds.schemas.items():
+        _check_json_schema(root / "schemas.yaml", row_id, row.json_schema)
+    for role, prompt in seeds.prompts.items():
+        _check_schema(root / f"prompts/{role}.md", "schema", prompt.schema_name, seeds)
+    for name, route in seeds.routes.items():
+        _check(root / "routes.yaml", f"{name}.profile", route.profile, seeds.profiles)
+    for name, definition in seeds.definitions.items():
+        _check_definition(root / f"pipelines/{name}.yaml", definition, seeds)
+
+
+def _check_definition(path: Path, definition: DefinitionSeed, seeds: Seeds) -> None:
+    earlier: list[str] = []
+    artifacts: list[str] = []
+    for phase in definition.phases:
+        at = f"phases.{phase.name}"
+        if phase.name in earlier:
+            raise wrong(path, at, "two phases have this name")
+        for field in ("role", "rework_role"):
+            _check(path, f"{at}.{field}", getattr(phase, field), seeds.prompts)
+        _check(path, f"{at}.route", phase.route, seeds.routes)
+        _check_schema(path, f"{at}.schema", phase.schema_name, seeds)
+        for name in phase.inputs:
+            _check(path, f"{at}.inputs", name, artifacts)
+        _check(path, f"{at}.on_reject", phase.on_reject, earlier)
+        earlier.append(phase.name)
+        artifacts.append(phase.artifact)
+
+
+def _check_json_schema(path: Path, row_id: str, body: JSON) -> None:
+    try:
+        check_row_schema(body)
+    except WorkbenchError as error:
+        raise wrong(path, f"{row_id}.json_schema", error.message) from error
+
+
+def _check_schema(path: Path, place: str, name: str | None, seeds: Seeds) -> None:
+    if name is None:
+        return
+    if name.startswith(PREFIX):
+        _check(path, place, name.removeprefix(PREFIX), seeds.schemas)
+        return
+    try:
+        schema(name)
+    except WorkbenchError as error:
+        raise wrong(path, place, error.message) from error
+
+
+def _check(path: Path, place: str, name: str | None, known: Iterable[str]) -> None:
+    if name is not None and name not in known:
+        raise wrong(path, place, f"no {name!r} here; there are: {', '.join(sorted(known)) or 'none'}")
+
+
+def wrong(path: Path, place: str, what: str) -> Invalid:
+    """The error for a fault in a seed file: which file, where in it, what."""
+    return Invalid(f"{path}: {place}: {what}", file=str(path), place=place)

@@ -1,0 +1,100 @@
+"""What the files in seeds/ hold, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.llm.types import JSON, BackendName, Profile, Think
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Seed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PromptSeed(Seed):
+    role: Name
+    description: str = Field(min_length=1)
+    schema_name: str | None = Field(alias="schema")
+    """Schema of the answer; None: whatever the failing call asked for."""
+    variables: tuple[Name, ...]
+    """Names the task part uses."""
+    message: str = Field(min_length=1)
+    """Commit message of the first version."""
+    system: str = Field(min_length=1)
+    """The stable prefix; it may use `schema` and `schema_name`."""
+    task: str = Field(min_length=1)
+
+
+class Limits(Seed):
+    max_output_tokens: Positive | None = None
+    context_tokens: Positive | None = None
+    """Budget of the repository text in the prompt."""
+    reasks: int | None = Field(None, ge=0)
+    wall_s: Positive | None = None
+
+
+class PhaseSeed(Seed):
+    name: Name
+    kind: Name
+    role: Name | None = None
+    rework_role: Name | None = None
+    artifact: Name
+    schema_name: str | None = Field(None, alias="schema")
+    template: str | None = None
+    route: Name | None = None
+    inputs: tuple[Name, ...] = ()
+    apply: Literal["workspace"] | None = None
+    on_reject: Name | None = None
+    max_rework: int = Field(0, ge=0)
+    limits: Limits = Limits()
+
+
+class DefinitionSeed(Seed):
+    name: Name
+    description: str = Field(min_length=1)
+    write_documents: bool
+    phases: tuple[PhaseSeed, ...] = Field(min_length=1)
+
+
+class ProfileSeed(Seed):
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    description: str = Field(min_length=1)
+    backend: BackendName
+    model: str = Field(min_length=1)
+    context_tokens: Positive
+    max_output_tokens: Positive
+    think: Think
+    temperature: float | None = Field(None, ge=0, le=2)
+    timeout_s: float | None = Field(None, gt=0)
+    price_usd_per_mtok: dict[Literal["input", "output", "cache_read", "cache_write"], float] | None = None
+
+    def profile(self) -> Profile:
+        return Profile(**self.model_dump(exclude={"description"}))
+
+
+class RouteSeed(Seed):
+    profile: str
+    description: str = Field(min_length=1)
+
+
+class SchemaSeed(Seed):
+    description: str = Field(min_length=1)
+    json_schema: dict[str, JSON]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """All that a new database starts with, by name."""
+
+    prompts: Mapping[str, PromptSeed]
+    definitions: Mapping[str, DefinitionSeed]
+    profiles: Mapping[str, ProfileSeed]
+    routes: Mapping[str, RouteSeed]
+    schemas: Mapping[str, SchemaSeed]
