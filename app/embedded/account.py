@@ -75,8 +75,12 @@ def postgres_account() -> Account:
     """This process's own account; as root the system user, made when it is missing."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), _own_name())
-    entry = _entry(SYSTEM_USER) or _create(SYSTEM_USER)
-    return Account(entry.pw_uid, entry.pw_gid, entry.pw_name, switch=True)
+    return system_user(SYSTEM_USER)
+
+
+def system_user(name: str) -> Account:
+    entry = _entry(name) or _create(name)
+    return Account(entry.pw_uid, entry.pw_gid, name, switch=True)
 
 
 def _own_name() -> str:

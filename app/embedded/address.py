@@ -67,6 +67,8 @@ def socket_folder(state_dir: Path, account: Account) -> Address:
             folder=str(folder),
         )
     account.own(folder)
+    for left in folder.glob(".s.PGSQL.*"):  # a crashed server's: none runs when a new address is asked for
+        left.unlink()
     return Address(port=SOCKET_PORT, socket_folder=folder)
 
 
@@ -75,17 +77,9 @@ def forget_socket_folder(state_dir: Path) -> None:
         _socket_path(state_dir, Path(tempfile.gettempdir())).rmdir()
 
 
-def of_running_server(data_folder: Path) -> Address | None:
-    """What the server wrote down; a file left by a crash, whose process is another one now, is removed."""
-    pid_file = data_folder / "postmaster.pid"
-    try:
-        lines = pid_file.read_text().splitlines()
-    except FileNotFoundError:
-        return None
+def written_by_server(lines: list[str]) -> Address | None:
+    """What the lines of a postmaster.pid say; None while the server is still writing them."""
     if len(lines) < 8:
-        return None
-    if not _is_server_of(int(lines[0]), data_folder):
-        pid_file.unlink(missing_ok=True)
         return None
     return Address(port=int(lines[3]), socket_folder=Path(lines[4]) if lines[4] else None)
 
@@ -96,14 +90,3 @@ def _socket_path(state_dir: Path, base: Path) -> Path:
     too_long = len(os.fsencode(folder)) + len(f"/.s.PGSQL.{SOCKET_PORT}") > LONGEST_SOCKET_PATH
     # libpq reads a comma in a host as a list
     return Path("/tmp") / folder.name if too_long or "," in str(folder) else folder  # noqa: S108  # mode, owner checked
-
-
-def _is_server_of(pid: int, data_folder: Path) -> bool:
-    """Whether the process is the Postgres of this folder; True where the system does not tell."""
-    try:
-        argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()
-    except OSError:
-        return True
-    return os.fsencode(data_folder) in argv

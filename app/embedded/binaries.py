@@ -33,12 +33,11 @@ def copied(folder: Path) -> Path:
     if not target.exists():
         _make_readable(folder)
         part = Path(tempfile.mkdtemp(prefix="new-", dir=folder))
-        for item in COPIED:
-            if (source / item).exists():
-                shutil.copytree(source / item, part / item, ignore=shutil.ignore_patterns("include", "*.a"))
-        for path in (part, *part.rglob("*")):
-            _open_to_all(path)
-        part.rename(target)
+        try:
+            _copy(source, part)
+            part.rename(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return target / PROGRAMS
 
 
@@ -58,6 +57,16 @@ def _site() -> Path:
             "or set WORKBENCH_DATABASE_URL to a Postgres server"
         )
     return Path(spec.submodule_search_locations[0]).parent
+
+
+def _copy(source: Path, part: Path) -> None:
+    try:
+        for item in filter(lambda item: (source / item).exists(), COPIED):
+            shutil.copytree(source / item, part / item, ignore=shutil.ignore_patterns("include", "*.a"))
+    except shutil.Error as error:
+        raise OSError(error.args[0][0][2]) from error  # one reason instead of a list with every file
+    for path in (part, *part.rglob("*")):
+        _open_to_all(path)
 
 
 def _make_readable(folder: Path) -> None:

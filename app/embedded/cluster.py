@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -10,8 +11,8 @@ from pathlib import Path
 
 from app.embedded import password
 from app.embedded.account import Account
-from app.embedded.address import USER, Address, of_running_server
-from app.embedded.errors import FolderRefused, InitFailed, StartFailed, WrongVersion
+from app.embedded.address import USER, Address, written_by_server
+from app.embedded.errors import FolderRefused, InitFailed, StartFailed, StillInUse, WrongVersion
 
 MAJOR = "18"
 HALF_MADE = "postgres-new-"
@@ -35,6 +36,9 @@ SETTINGS = {
 """The lines that initdb writes into postgresql.conf."""
 LONGEST_START_S = "300"
 """Recovery after a crash may take long; a server that fails ends the wait at once."""
+CRASHED_STILL_ENDS = "pre-existing shared memory block"
+NO_PROCESS = 2**31 - 1
+"""Larger than any process number."""
 UNSAFE_FOR_PG_CTL = frozenset('"$`\\\n')
 """pg_ctl puts paths into a shell command between double quotes."""
 
@@ -63,15 +67,28 @@ class Cluster:
 
     def address(self) -> Address | None:
         """Where the server on this folder listens; None when none runs."""
-        running = self._pg_ctl("status").returncode == 0
-        return of_running_server(self.folder) if running else None
+        if self._pg_ctl("status").returncode != 0:
+            return None
+        pid_file = self.folder / "postmaster.pid"
+        try:
+            lines = pid_file.read_text().splitlines()
+        except FileNotFoundError:  # it stopped just now
+            return None
+        if lines and not _is_server_of(int(lines[0]), self.folder):
+            # A crash left the file, and its number belongs to another process now. The file stays: its last
+            # lines keep a new server off the data while processes of the crashed one still end.
+            self._account.run("/usr/bin/env", "sed", "-i", f"1s/.*/{NO_PROCESS}/", pid_file)
+            return None
+        return written_by_server(lines)
 
     def launch(self, address: Address) -> None:
         options = shlex.join(f"-c{name}={value}" for name, value in address.settings().items())
         log = self.folder / LOG
         done = self._pg_ctl("-w", "-t", LONGEST_START_S, "-l", log, "-o", options, "start")
         if done.returncode != 0 and self.address() is None:
-            raise StartFailed(f"the embedded Postgres did not start; {log} ends with:\n{self.log_tail()}")
+            tail = self.log_tail()
+            kind = StillInUse if CRASHED_STILL_ENDS in tail else StartFailed
+            raise kind(f"the embedded Postgres did not start; {log} ends with:\n{tail}")
 
     def stop(self) -> None:
         stopped = self._pg_ctl("-m", "fast", "-w", "-t", "60", "stop").returncode == 0
@@ -117,3 +134,12 @@ class Cluster:
             raise InitFailed(
                 f"the data folder {self.folder} could not be made (is the disk full?); initdb said:\n{last}"
             )
+
+
+def _is_server_of(pid: int, data_folder: Path) -> bool:
+    """Whether the process is the Postgres of this folder; True where the system does not tell."""
+    try:
+        argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
+    return os.fsencode(data_folder) in argv

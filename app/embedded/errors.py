@@ -37,3 +37,7 @@ class InitFailed(EmbeddedPostgresError):
 
 class StartFailed(EmbeddedPostgresError):
     code = "embedded_postgres_start"
+
+
+class StillInUse(StartFailed):
+    """Processes of a server that crashed are still ending; a moment later a start succeeds."""

@@ -18,7 +18,7 @@ from app.embedded import binaries, password
 from app.embedded.account import Account, postgres_account
 from app.embedded.address import Address
 from app.embedded.cluster import Cluster
-from app.embedded.errors import FolderRefused, StartFailed
+from app.embedded.errors import FolderRefused, StartFailed, StillInUse
 
 DATABASE = "workbench"
 ANSWER_WITHIN_S = 30.0
@@ -93,10 +93,9 @@ class EmbeddedPostgres:
             cluster.stop()  # its users were killed; its socket, port or programs may be gone
         give_up = time.monotonic() + ANSWER_WITHIN_S
         while True:
-            address = cluster.address() or self._launch(cluster, account)
             try:
-                return self._open_database(address)
-            except psycopg.OperationalError as error:
+                return self._open_database(cluster.address() or self._launch(cluster, account))
+            except (psycopg.OperationalError, StillInUse) as error:
                 if time.monotonic() > give_up:
                     raise StartFailed(
                         f"the embedded Postgres runs but takes no connection: {error}; "
