@@ -1,0 +1,39 @@
+"""The cap on what a server may send back; shared by both HTTP stacks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+
+MAX_BODY = 32 * 1024 * 1024
+"""Bytes of one response; an answer is a few hundred kilobytes at most."""
+
+PLAIN = {"accept-encoding": "identity"}
+"""Sent with every request: a compressed body could grow a thousandfold after it was counted."""
+
+
+class UnfitBody(Exception):
+    """The body is compressed although nobody asked for that, or larger than `MAX_BODY`."""
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises `UnfitBody` for a body that need not be read at all."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnfitBody(f"the reply is compressed ({encoding}) although that was not asked for")
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > MAX_BODY:
+        raise _too_large()
+
+
+async def capped(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks. Raises `UnfitBody` once they exceed `MAX_BODY`."""
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise _too_large()
+        yield chunk
+
+
+def _too_large() -> UnfitBody:
+    return UnfitBody(f"the reply is larger than {MAX_BODY // 1024 // 1024} MB")

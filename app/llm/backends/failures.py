@@ -1,0 +1,116 @@
+"""The typed error for each way a server can fail, the same for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from app.llm.backends.retry_after import retry_after_s
+from app.llm.errors import (
+    AuthenticationFailed,
+    BackendDown,
+    ContextOverflow,
+    DeadlineExceeded,
+    LLMError,
+    ModelNotFound,
+    OutOfCredit,
+    Overloaded,
+    RateLimited,
+    ReplyLost,
+    RequestRefused,
+)
+
+_OVERFLOW = (
+    "prompt is too long",
+    "context length",
+    "context window",
+    "context size",
+    "context limit",
+    "exceed_context_size_error",
+    "context_length_exceeded",
+)
+_NO_CREDIT = ("credit balance", "insufficient_quota", "billing_error", "exceeded your current quota")
+_KINDS: dict[int, type[LLMError]] = {
+    401: AuthenticationFailed,
+    402: OutOfCredit,
+    403: AuthenticationFailed,
+    404: ModelNotFound,
+    429: RateLimited,
+    503: Overloaded,
+    529: Overloaded,
+}
+_TRANSIENT = frozenset({408, 409, 425})
+
+
+@dataclass(frozen=True)
+class Server:
+    """Who answers, in words for an error message."""
+
+    name: str
+    url: str
+    remedy: str
+    """What to do when it does not answer or refuses the key."""
+    secret: str = ""
+    """Cut out of every message: some servers repeat the key they refuse."""
+
+    def says(self, text: object) -> str:
+        """What the server said, as one short line without the key."""
+        line = " ".join(str(text).split())
+        if self.secret:
+            line = line.replace(self.secret, "***")
+        return line[:500]
+
+    def status(self, status: int, text: str, headers: Mapping[str, str]) -> LLMError:
+        """The error for a reply with this HTTP status and error text."""
+        kind = _kind(status, text.lower())
+        message = f"{self.name} answered {status}: {self.says(text) or 'no reason given'}"
+        if 300 <= status < 400:
+            message = f"{self.name} answered {status}, a redirect; it is not followed. {self.remedy}"
+        elif kind is AuthenticationFailed:
+            message = f"{message}. {self.remedy}"
+        return kind(message, retry_after_s=retry_after_s(headers))
+
+    def unreachable(self, cause: BaseException) -> BackendDown:
+        """No connection: nothing was sent."""
+        return BackendDown(f"no answer from {self.name} at {self.url}: {self._why(cause)}. {self.remedy}")
+
+    def lost(self, cause: BaseException | str) -> ReplyLost:
+        """A reply that broke off or can not be read; it may have been billed."""
+        return ReplyLost(f"{self.name} at {self.url} sent no usable reply: {self._why(cause)}. {self.remedy}")
+
+    def broken(self, what: str) -> BackendDown:
+        """A whole reply that holds no answer."""
+        return BackendDown(f"{self.name} at {self.url} sent no answer: {self.says(what)}. {self.remedy}")
+
+    def unsendable(self, cause: UnicodeEncodeError) -> RequestRefused:
+        return RequestRefused(f"the prompt can not be sent to {self.name}: {cause.reason}")
+
+    def silent(self) -> DeadlineExceeded:
+        """Connected, but not one byte within the timeout of the socket."""
+        return DeadlineExceeded(f"{self.name} at {self.url} stopped answering")
+
+    def _why(self, cause: BaseException | str) -> str:
+        return self.says(cause) or type(cause).__name__
+
+
+async def with_models(error: LLMError, model: str, models: Callable[[], Awaitable[list[str]]]) -> LLMError:
+    """The same error; for an unknown model it names those that the server has."""
+    if not isinstance(error, ModelNotFound):
+        return error
+    try:
+        known = ", ".join(sorted(await models())[:50]) or "none"
+    except LLMError:
+        return error
+    return ModelNotFound(f"no model {model!r}: {error.message}; there are: {known}")
+
+
+def _kind(status: int, text: str) -> type[LLMError]:
+    if status in (400, 413, 422, 500) and any(mark in text for mark in _OVERFLOW):
+        return ContextOverflow
+    if status in (400, 403, 429) and any(mark in text for mark in _NO_CREDIT):
+        return OutOfCredit
+    if status in _KINDS:
+        return _KINDS[status]
+    if 400 <= status < 500 and status not in _TRANSIENT:
+        return RequestRefused
+    return Overloaded if "overloaded_error" in text else BackendDown

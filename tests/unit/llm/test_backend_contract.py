@@ -1,0 +1,305 @@
+"""One contract for every backend that speaks to a server, through the real SDKs against the stub."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from app.llm.backends import create_backends
+from app.llm.backends.counts import ESTIMATED
+from app.llm.errors import (
+    AuthenticationFailed,
+    BackendDown,
+    ContextOverflow,
+    LLMError,
+    ModelNotFound,
+    OutOfCredit,
+    Overloaded,
+    RateLimited,
+    Refused,
+    ReplyLost,
+    RequestRefused,
+    Truncated,
+)
+from app.llm.parser import LLMResponseParser
+from app.llm.types import Backend, Call, Message, Profile
+from app.settings import Settings
+from tests.stub import Stub
+from tests.stub.shapes import OK
+
+WIRED = ("anthropic", "ollama", "openai")
+KEY = "sk-secret-of-the-test"
+SCHEMA = {
+    "title": "Verdict",
+    "type": "object",
+    "properties": {
+        "verdict": {"type": "string", "enum": ["pass", "fail"]},
+        "notes": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["verdict"],
+}
+Start = Callable[..., AbstractAsyncContextManager[tuple[Stub, Backend, Call]]]
+
+
+def call_to(name: str, **profile: object) -> Call:
+    values = {"name": "small", "backend": name, "model": "tiny", "context_tokens": 4_096} | profile
+    return Call(
+        profile=Profile(**values),  # type: ignore[arg-type]
+        system="You judge. Answer with JSON.",
+        messages=[Message("user", "Is it fine?")],
+        schema_name="Verdict of a judge",
+        schema=SCHEMA,
+    )
+
+
+def settings_for(name: str, url: str) -> Settings:
+    place = {"anthropic": "anthropic_base_url", "ollama": "ollama_host", "openai": "openai_base_url"}[name]
+    return Settings(_env_file=None, anthropic_api_key=KEY, openai_api_key=KEY, **{place: url})  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=WIRED)
+def start(request: pytest.FixtureRequest) -> Start:
+    """`async with start("429") as (stub, backend, call)`."""
+
+    @asynccontextmanager
+    async def run(*scenarios: str, **profile: object) -> AsyncIterator[tuple[Stub, Backend, Call]]:
+        async with Stub(request.param, *scenarios) as stub:
+            backend = create_backends(settings_for(request.param, stub.url))[request.param]
+            try:
+                yield stub, backend, call_to(request.param, **profile)
+            finally:
+                await backend.close()
+
+    return run
+
+
+async def failure(start: Start, scenario: str) -> LLMError:
+    """The error that a scenario ends in."""
+    async with start(scenario) as (stub, backend, call):
+        with pytest.raises(LLMError) as caught:
+            await backend.answer(call)
+        assert len(stub.requests) == 1, "no backend asks twice"
+        assert KEY not in caught.value.message
+        return caught.value
+
+
+async def test_an_answer_carries_text_counts_and_model(start: Start) -> None:
+    async with start("ok") as (stub, backend, call):
+        answer = await backend.answer(call)
+        assert (answer.text, answer.model) == (OK, "tiny")
+        assert answer.tokens == stub.bill
+        assert answer.weakened == ()
+
+
+async def test_system_question_schema_and_output_limit_reach_the_server(start: Start) -> None:
+    async with start("ok", max_output_tokens=777) as (stub, backend, call):
+        await backend.answer(call)
+        sent = json.dumps(stub.requests[0].body)
+        assert "You judge. Answer with JSON." in sent
+        assert "Is it fine?" in sent
+        assert '"enum": ["pass", "fail"]' in sent
+        assert "777" in sent
+
+
+async def test_thinking_is_not_part_of_the_text(start: Start) -> None:
+    async with start("thinking") as (stub, backend, call):
+        answer = await backend.answer(call)
+        assert answer.text == OK
+        assert answer.tokens.output == stub.bill.output
+
+
+async def test_total_input_is_what_the_server_bills_with_its_cache(start: Start) -> None:
+    async with start("cache") as (stub, backend, call):
+        answer = await backend.answer(call)
+        assert answer.tokens.total_input == stub.bill.total_input
+        assert answer.tokens.output == stub.bill.output
+
+
+async def test_missing_counts_are_estimated_and_the_answer_says_so(start: Start) -> None:
+    async with start("no_usage") as (_, backend, call):
+        answer = await backend.answer(call)
+        assert ESTIMATED in answer.weakened
+        assert answer.tokens.input > 0
+        assert answer.tokens.output > 0
+
+
+async def test_prose_and_empty_text_are_handed_on_for_the_parser_to_judge(start: Start) -> None:
+    async with start("prose", "empty") as (_, backend, call):
+        assert "All is well" in (await backend.answer(call)).text
+        assert (await backend.answer(call)).text == ""
+
+
+async def test_fenced_json_is_handed_on_and_parses(start: Start) -> None:
+    async with start("fenced") as (_, backend, call):
+        result = LLMResponseParser().parse((await backend.answer(call)).text)
+        assert (result.data, result.strategy) == (json.loads(OK), "fenced")
+
+
+@pytest.mark.parametrize("scenario", ["401", "403"])
+async def test_a_refused_key_is_named_with_the_setting_to_check(start: Start, scenario: str) -> None:
+    error = await failure(start, scenario)
+    assert type(error) is AuthenticationFailed
+    assert "WORKBENCH_" in error.message
+
+
+@pytest.mark.parametrize(
+    ("scenario", "seconds"), [("429", 2.0), ("429-hour", 3600.0), ("429-ms", 0.25), ("429-plain", None)]
+)
+async def test_a_rate_limit_carries_the_wait_that_the_server_wants(
+    start: Start, scenario: str, seconds: float | None
+) -> None:
+    error = await failure(start, scenario)
+    assert type(error) is RateLimited
+    assert error.retry_after_s == seconds
+
+
+async def test_after_a_rate_limit_the_same_backend_answers_again(start: Start) -> None:
+    async with start("429", "ok") as (_, backend, call):
+        with pytest.raises(RateLimited):
+            await backend.answer(call)
+        assert (await backend.answer(call)).text == OK
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind"),
+    [
+        ("400", RequestRefused),
+        ("402", OutOfCredit),
+        ("no_credit", OutOfCredit),
+        ("413", RequestRefused),
+        ("500", BackendDown),
+        ("503", Overloaded),
+        ("529", Overloaded),
+        ("overflow", ContextOverflow),
+        ("malformed", ReplyLost),
+        ("html", ReplyLost),
+        ("html-502", BackendDown),
+        ("error_200", BackendDown),
+        ("error_list", BackendDown),
+        ("error_text", RequestRefused),
+        ("no_object", BackendDown),
+        ("no_content", BackendDown),
+        ("no_choices", BackendDown),
+        ("cut", ReplyLost),
+        ("drop", ReplyLost),
+        ("gzip", ReplyLost),
+        ("huge", ReplyLost),
+        ("flood", ReplyLost),
+        ("redirect", BackendDown),
+    ],
+)
+async def test_every_failure_of_a_server_is_a_typed_error(
+    start: Start, scenario: str, kind: type[LLMError]
+) -> None:
+    assert type(await failure(start, scenario)) is kind
+
+
+async def test_an_unknown_model_is_answered_with_the_models_that_exist(start: Start) -> None:
+    error = await failure(start, "404")
+    assert type(error) is ModelNotFound
+    assert "'tiny'" in error.message
+    assert "qwen3:8b" in error.message
+
+
+async def test_a_cut_off_answer_is_an_error_that_keeps_the_bill(start: Start) -> None:
+    async with start("max_tokens") as (stub, backend, call):
+        with pytest.raises(Truncated, match="max_output_tokens") as caught:
+            await backend.answer(call)
+        assert caught.value.tokens == stub.bill
+
+
+@pytest.mark.parametrize("name", ["anthropic", "openai"])
+async def test_a_refusal_is_an_error_that_keeps_the_bill(name: str) -> None:
+    async with Stub(name, "refusal") as stub:
+        backend = create_backends(settings_for(name, stub.url))[name]  # type: ignore[index]
+        with pytest.raises(Refused, match="it may do harm") as caught:
+            await backend.answer(call_to(name))
+        await backend.close()
+        assert caught.value.tokens == stub.bill
+
+
+async def test_a_dripping_server_is_left_when_the_callers_deadline_passes(start: Start) -> None:
+    async with start("drip") as (stub, backend, call):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await backend.answer(call)
+        await stub.hung_up.wait()
+
+
+async def test_a_server_that_is_not_there_is_named_with_what_to_check(start: Start) -> None:
+    async with start("ok") as (stub, backend, call):
+        url = stub.url
+        await stub.__aexit__(None, None, None)
+        with pytest.raises(BackendDown, match="WORKBENCH_") as caught:
+            await backend.answer(call)
+        assert url in caught.value.message
+
+
+async def test_a_prompt_that_is_no_unicode_is_refused_before_it_is_sent(start: Start) -> None:
+    async with start("ok") as (stub, backend, call):
+        with pytest.raises(RequestRefused, match="surrogate"):
+            await backend.answer(replace(call, messages=[Message("user", "\ud800")]))
+        assert stub.requests == []
+
+
+async def test_a_redirect_to_another_host_is_never_followed() -> None:
+    for name in WIRED:
+        async with Stub(name) as elsewhere, Stub(name, "redirect") as stub:
+            backend = create_backends(settings_for(name, stub.url))[name]  # type: ignore[index]
+            with pytest.raises(BackendDown, match="redirect"):
+                await backend.answer(call_to(name))
+            await backend.close()
+            assert elsewhere.requests == []
+
+
+async def test_nothing_of_the_environment_is_sent(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "OPENAI_API_KEY",
+        "OPENAI_ORG_ID",
+        "OLLAMA_API_KEY",
+    ):
+        monkeypatch.setenv(name, "leaked")
+    for name in ("ANTHROPIC_CUSTOM_HEADERS", "OPENAI_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, "X-Extra: leaked")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with start("ok") as (stub, backend, call):
+        await backend.answer(call)
+        assert "leaked" not in json.dumps(stub.requests[0].headers)
+
+
+async def test_models_lists_what_the_server_offers(start: Start) -> None:
+    async with start() as (_, backend, _):
+        assert "claude-haiku-5-5" in await backend.models()
+
+
+async def test_models_of_a_server_that_is_down_is_a_typed_error(start: Start) -> None:
+    async with start() as (stub, backend, _):
+        await stub.__aexit__(None, None, None)
+        with pytest.raises(BackendDown):
+            await backend.models()
+
+
+async def test_twenty_calls_at_once_each_get_their_answer(start: Start) -> None:
+    async with start("ok") as (stub, backend, call):
+        answers = await asyncio.gather(*(backend.answer(call) for _ in range(20)))
+        assert [answer.text for answer in answers] == [OK] * 20
+        assert len(stub.requests) == 20
+
+
+async def test_a_port_that_speaks_no_http_is_a_typed_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    for name in WIRED:
+        backend = create_backends(settings_for(name, url))[name]  # type: ignore[index]
+        with pytest.raises(BackendDown):
+            await backend.answer(call_to(name))
+        await backend.close()
