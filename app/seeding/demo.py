@@ -68,7 +68,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         for leftover in folder.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)
         yield
     finally:
         os.close(handle)
@@ -102,7 +102,7 @@ def _only_sample_files(target: Path) -> bool:
         name = path.relative_to(target)
         if name.parts[0] == ".git" or (path.is_dir() and not path.is_symlink()):
             continue
-        if path.is_symlink() or path.read_bytes() != ours.get(name.as_posix()):
+        if path.is_symlink() or not path.is_file() or path.read_bytes() != ours.get(name.as_posix()):
             return False
     return True
 

@@ -12,10 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import WorkbenchError
 from app.llm.types import JSON
+from app.pipelines.definition import Definition
 from app.rendering.environment import Sandbox
 from app.rendering.filling import compiled
 from app.seeding.references import check_references, wrong
-from app.seeding.values import DefinitionSeed, Name, ProfileSeed, PromptSeed, RouteSeed, SchemaSeed, Seeds
+from app.seeding.values import Name, ProfileSeed, PromptSeed, RouteSeed, SchemaSeed, Seeds
 from app.settings import ROOT
 
 SEEDS = ROOT / "seeds"
@@ -30,7 +31,7 @@ def load_seeds(root: Path = SEEDS) -> Seeds:
     """Reads every file under `root`. Raises `Invalid` that names the file and the place in it."""
     prompts = [_named(path, _read_prompt(path), "role") for path in sorted(root.glob("prompts/*.md"))]
     pipelines = sorted(root.glob("pipelines/*.yaml"))
-    definitions = [_named(path, _read(path, DefinitionSeed), "name") for path in pipelines]
+    definitions = [_named(path, _read(path, Definition), "name") for path in pipelines]
     profiles = _read(root / "models.yaml", tuple[ProfileSeed, ...])
     seeds = Seeds(
         prompts={prompt.role: prompt for prompt in prompts},

@@ -9,7 +9,8 @@ from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, check_row_schema
 from app.errors import Invalid, WorkbenchError
 from app.llm.types import JSON
-from app.seeding.values import DefinitionSeed, Seeds
+from app.pipelines.definition import Definition
+from app.seeding.values import Seeds
 
 
 def check_references(root: Path, seeds: Seeds) -> None:
@@ -23,7 +24,7 @@ def check_references(root: Path, seeds: Seeds) -> None:
         _check_definition(root / f"pipelines/{name}.yaml", definition, seeds)
 
 
-def _check_definition(path: Path, definition: DefinitionSeed, seeds: Seeds) -> None:
+def _check_definition(path: Path, definition: Definition, seeds: Seeds) -> None:
     earlier: list[str] = []
     artifacts: list[str] = []
     for phase in definition.phases:
@@ -38,7 +39,7 @@ def _check_definition(path: Path, definition: DefinitionSeed, seeds: Seeds) -> N
             _check(path, f"{at}.inputs", name, artifacts)
         _check(path, f"{at}.on_reject", phase.on_reject, earlier)
         earlier.append(phase.name)
-        artifacts.append(phase.artifact)
+        artifacts += [phase.artifact] if phase.artifact else []
 
 
 def _check_json_schema(path: Path, row_id: str, body: JSON) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.llm.types import JSON, BackendName, Profile, Think
+from app.pipelines.definition import Definition
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Positive = Annotated[int, Field(gt=0)]
@@ -30,37 +31,6 @@ class PromptSeed(Seed):
     system: str = Field(min_length=1)
     """The stable prefix; it may use `schema` and `schema_name`."""
     task: str = Field(min_length=1)
-
-
-class Limits(Seed):
-    max_output_tokens: Positive | None = None
-    context_tokens: Positive | None = None
-    """Budget of the repository text in the prompt."""
-    reasks: int | None = Field(None, ge=0)
-    wall_s: Positive | None = None
-
-
-class PhaseSeed(Seed):
-    name: Name
-    kind: Name
-    role: Name | None = None
-    rework_role: Name | None = None
-    artifact: Name
-    schema_name: str | None = Field(None, alias="schema")
-    template: str | None = None
-    route: Name | None = None
-    inputs: tuple[Name, ...] = ()
-    apply: Literal["workspace"] | None = None
-    on_reject: Name | None = None
-    max_rework: int = Field(0, ge=0)
-    limits: Limits = Limits()
-
-
-class DefinitionSeed(Seed):
-    name: Name
-    description: str = Field(min_length=1)
-    write_documents: bool
-    phases: tuple[PhaseSeed, ...] = Field(min_length=1)
 
 
 class ProfileSeed(Seed):
@@ -94,7 +64,7 @@ class Seeds:
     """All that a new database starts with, by name."""
 
     prompts: Mapping[str, PromptSeed]
-    definitions: Mapping[str, DefinitionSeed]
+    definitions: Mapping[str, Definition]
     profiles: Mapping[str, ProfileSeed]
     routes: Mapping[str, RouteSeed]
     schemas: Mapping[str, SchemaSeed]

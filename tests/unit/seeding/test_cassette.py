@@ -10,6 +10,7 @@ from defusedxml.ElementTree import parse
 
 from app.artifacts.registry import schema
 from app.seeding.demo import CASSETTE, SAMPLE_EPIC
+from app.workspace.paths import check_path
 
 LISTS = ("files", "test_files", "migration_scripts")
 
@@ -25,13 +26,13 @@ def run_tests(folder):
 
 @pytest.fixture(scope="session")
 def tried(repository, answer, tmp_path_factory):
-    """Tests and failures by round, each on the base commit plus the files of that round."""
+    """Tests and failures by round, each on the base commit plus all that was answered until then."""
+    folder = tmp_path_factory.mktemp("rounds") / "orders"
+    shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git"))
     results = {}
     for round in range(3):
-        folder = tmp_path_factory.mktemp("rounds") / f"round{round}"
-        shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git"))
         for file in (file for key in LISTS for file in answer("developer", round)[key]):
-            path = folder / file["path"]
+            path = folder / check_path(file["path"])
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file["content"], "utf-8")
         results[round] = run_tests(folder)
@@ -111,10 +112,14 @@ def test_the_last_answer_adds_a_test_for_what_qa_found(answer, tried):
     }
 
 
-def test_every_answer_holds_the_whole_change(answer):
+def test_a_rework_answers_with_what_it_changes(answer):
     paths = [[f["path"] for key in LISTS for f in answer("developer", round)[key]] for round in range(3)]
 
-    assert paths == [["orders/health.py", "orders/app.py", "README.md", "tests/test_health.py"]] * 3
+    assert paths == [
+        ["orders/health.py", "orders/app.py", "README.md", "tests/test_health.py"],
+        ["orders/health.py"],
+        ["orders/health.py", "README.md", "tests/test_health.py"],
+    ]
 
 
 def test_a_standard_epic_stays_within_its_tokens(recording):

@@ -9,7 +9,11 @@ import pytest
 from app.artifacts.registry import schema as named_schema
 from app.artifacts.rows import row_schema
 from app.llm.types import Schema
+from app.pipelines.phases.inputs import SAMPLE
+from app.prompts.check import check
+from app.prompts.prompt import Prompt
 from app.rendering.filling import compiled, fill
+from app.rendering.renderer import Renderer
 from app.seeding.files import load_seeds
 
 ROLES = [
@@ -155,7 +159,16 @@ def test_rework_lists_the_paths_of_the_last_answer_but_not_its_text_twice(seeds,
     _, task = render(seeds.prompts["rework"], values)
 
     assert (
-        'Paths of your last answer: "orders/health.py" "orders/app.py" "README.md" "tests/test_health.py"\n'
+        'Paths of your change so far: "orders/health.py" "orders/app.py" "README.md" "tests/test_health.py"\n'
         in task
     )
     assert "code: " not in task
+
+
+async def test_every_prompt_passes_the_check_that_saving_a_prompt_makes(seeds):
+    renderer = Renderer()
+    try:
+        for seed in seeds.prompts.values():
+            await check(renderer, Prompt(seed.role, seed.system, seed.task, seed.variables), SAMPLE)
+    finally:
+        await renderer.close()
