@@ -78,10 +78,15 @@ class ModelSchema:
 def schema(name: str) -> Schema:
     """The schema of that name or alias. Raises `NotFound`, which lists the names."""
     name = SCHEMA_ALIASES.get(name, name)
-    models = {**_from_entry_points(), **SCHEMAS}
+    models = {**from_entry_points(), **SCHEMAS}
     if name not in models:
         raise unknown("schema", name, [*models, *SCHEMA_ALIASES])
     return ModelSchema(name, models[name])
+
+
+def schema_names() -> list[str]:
+    """Every name and alias that `schema` takes."""
+    return sorted({**from_entry_points(), **SCHEMAS, **SCHEMA_ALIASES})
 
 
 def artifact_name(name: str) -> str:
@@ -108,7 +113,7 @@ class _WithoutTitles(GenerateJsonSchema):
 
 
 @cache
-def _from_entry_points() -> Mapping[str, type[BaseModel]]:
+def from_entry_points() -> Mapping[str, type[BaseModel]]:
     found = {}
     for point in entry_points(group=ENTRY_POINTS):
         model = point.load()

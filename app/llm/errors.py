@@ -14,6 +14,8 @@ class LLMError(WorkbenchError):
     status = 502
     code = "llm_error"
     retryable: ClassVar[bool] = False
+    reply_lost: ClassVar[bool] = False
+    """True: the request was sent and may have been billed; its ledger row stays open."""
 
     def __init__(
         self,
@@ -35,6 +37,13 @@ class BackendDown(LLMError):
     retryable = True
 
 
+class ReplyLost(BackendDown):
+    """The connection broke after the request was sent."""
+
+    code = "reply_lost"
+    reply_lost = True
+
+
 class RateLimited(LLMError):
     code = "rate_limited"
     retryable = True
@@ -50,6 +59,7 @@ class DeadlineExceeded(LLMError):
 
     code = "deadline_exceeded"
     retryable = True
+    reply_lost = True
 
 
 class MissingKey(LLMError):

@@ -1,0 +1,1 @@
+"""The product: definitions, snapshots, states, and the walk of a run through its phases."""

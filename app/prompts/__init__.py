@@ -1,0 +1,1 @@
+"""Role prompts: versioned templates with labels that point at them."""

@@ -1,0 +1,47 @@
+"""The phase kinds there are: one dict, and the entry points of other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from app.db import Database
+from app.llm.caller import LLMCaller
+from app.pipelines.phases.commit import CommitPhase
+from app.pipelines.phases.kind import PhaseKind
+from app.pipelines.phases.llm import LlmPhase
+from app.pipelines.phases.tests import TestsPhase
+from app.rendering.renderer import Renderer
+from app.workspace.sandbox import Sandbox
+
+ENTRY_POINTS = "workbench.phases"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What phase kinds work with."""
+
+    database: Database
+    caller: LLMCaller
+    renderer: Renderer
+    sandbox: Sandbox
+    state_dir: Path
+    python: Path
+    """Interpreter for tests of projects that name none."""
+    demo_digests: Mapping[str, Collection[str]]
+    """SHA-256 by path of the shipped demo's files, the only ones that may run without a sandbox."""
+
+
+KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
+    "commit": lambda tools: CommitPhase(tools.database, tools.renderer),
+    "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
+    "tests": lambda tools: TestsPhase(tools.sandbox, tools.state_dir, tools.python, tools.demo_digests),
+}
+
+
+def create_kinds(tools: Tools) -> dict[str, PhaseKind]:
+    """Every kind by name; a shipped name can not be replaced."""
+    others = {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+    return {name: factory(tools) for name, factory in {**others, **KINDS}.items()}

@@ -1,0 +1,287 @@
+"""Asks a model: reserve, call under a total deadline, parse, validate, settle; re-ask with the errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from app.errors import SchemaMismatch, unknown
+from app.llm.digest import request_digest
+from app.llm.errors import DeadlineExceeded, InvalidAnswer, LLMDisabled, LLMError
+from app.llm.parser import LLMResponseParser
+from app.llm.types import JSON, Answer, Backend, BackendName, Call, CallKey, Message, Profile, Schema
+from app.settings import Settings
+from app.usage.cost import Cost, cost_of
+from app.usage.estimate import estimate_tokens
+from app.usage.recorder import CallRecord, Settlement, UsageRecorder
+from app.usage.tokens import Tokens
+
+MAX_RETRY_AFTER_S = 30.0
+"""A server that asks for more patience than this gets no second request."""
+
+
+class NotAccepted(Exception):
+    """The answer is valid, but what it asks for can not be done; one line per reason."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = tuple(errors)
+
+
+Accept = Callable[[JSON], Awaitable[None]]
+"""Uses the validated answer. Raises `NotAccepted` to have the model told why not."""
+Repair = Callable[[Sequence[str]], Awaitable[str]]
+"""Renders the message that tells the model what was wrong."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question, with all that is needed to judge and to bill the answer."""
+
+    profile: Profile
+    role: str
+    system: str
+    task: str
+    schema: Schema
+    key: CallKey
+    prompt_digest: str
+    repair: Repair
+    prompt_version: int | None = None
+    pipeline_id: UUID | None = None
+    phase_run_id: int | None = None
+    accept: Accept | None = None
+    reasks: int = 2
+    """How often an invalid answer is asked again."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The validated answer and what it took to get it."""
+
+    data: JSON
+    model: str
+    tokens: Tokens
+    cost_usd: Decimal | None
+    """None: at least one call has an unknown price."""
+    calls: int
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a failed attempt is retried."""
+
+    attempts: int = 3
+    backoff_s: float = 1.0
+    """Doubles with each attempt."""
+
+
+@dataclass
+class _Spent:
+    tokens: Tokens = field(default_factory=Tokens)
+    cost_usd: Decimal | None = Decimal(0)
+    calls: int = 0
+
+    def add(self, tokens: Tokens, cost: Cost) -> None:
+        self.tokens = self.tokens + tokens
+        self.calls += 1
+        self.cost_usd = None if self.cost_usd is None or cost.usd is None else self.cost_usd + cost.usd
+
+
+class LLMCaller:
+    """The only place that calls a model."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        backends: Mapping[BackendName, Backend],
+        recorder: UsageRecorder,
+        patience: Patience | None = None,
+    ) -> None:
+        self._settings = settings
+        self._backends = backends
+        self._recorder = recorder
+        self._patience = patience or Patience()
+        self._parser = LLMResponseParser()
+
+    async def ask(self, request: Request) -> Reply:
+        """Ask until the answer is valid and accepted, at most `reasks` times again.
+
+        Every attempt has its own ledger row. Raises `InvalidAnswer` when the last answer was no
+        better, another `LLMError` when the backend failed.
+        """
+        if self._settings.llm_disabled:
+            raise LLMDisabled("model calls are switched off (WORKBENCH_LLM_DISABLED)")
+        messages: tuple[Message, ...] = (Message("user", request.task),)
+        spent = _Spent()
+        errors: tuple[str, ...] = ()
+        for step in range(request.reasks + 1):
+            call = _call(request, messages, step)
+            turn = await self._turn(request, call, spent)
+            if not turn.errors:
+                return Reply(turn.data, turn.answer.model, spent.tokens, spent.cost_usd, spent.calls)
+            errors = turn.errors
+            messages = (
+                *messages,
+                Message("assistant", turn.answer.text),
+                Message("user", await request.repair(errors)),
+            )
+        raise InvalidAnswer(
+            f"no valid {request.schema.name} after {request.reasks + 1} answers: {'; '.join(errors)[:500]}",
+            errors=errors,
+        )
+
+    async def _turn(self, request: Request, call: Call, spent: _Spent) -> _Turn:
+        """One answer, judged. Replays an answer that an earlier try of this phase already paid for."""
+        record = _record(request, call)
+        stored = await self._recorder.stored_answer(record)
+        if stored is not None:
+            answer = _restore(stored)
+            data, errors = self._judge(answer, request.schema)
+            return await self._use(request, _Turn(answer, data, errors), None)
+        answer, usage_id = await self._attempts(call, record, spent)
+        data, errors = self._judge(answer, request.schema)
+        cost = _cost(call.profile, answer.tokens)
+        spent.add(answer.tokens, cost)
+        await self._recorder.settle(
+            usage_id,
+            record,
+            Settlement(
+                outcome="invalid_answer" if errors else "ok",
+                tokens=answer.tokens,
+                cost=cost,
+                error="; ".join(errors)[:2000] or None,
+                request_id=answer.request_id,
+            ),
+            {"text": answer.text, "model": answer.model, "tokens": asdict(answer.tokens)},
+        )
+        return await self._use(request, _Turn(answer, data, errors), usage_id)
+
+    async def _use(self, request: Request, turn: _Turn, usage_id: int | None) -> _Turn:
+        """Hand a valid answer to whoever uses it; what can not be used is an error like any other."""
+        if turn.errors or request.accept is None:
+            return turn
+        try:
+            await request.accept(turn.data)
+        except NotAccepted as refusal:
+            if usage_id is not None:
+                await self._recorder.refuse(usage_id, "not_accepted", str(refusal)[:2000])
+            return replace(turn, errors=refusal.errors)
+        return turn
+
+    async def _attempts(self, call: Call, record: CallRecord, spent: _Spent) -> tuple[Answer, int]:
+        """Try until the backend answers, within our patience. Each failure is in the ledger."""
+        for attempt in range(1, self._patience.attempts + 1):
+            usage_id = await self._reserve(call, record)
+            try:
+                return await self._send(call), usage_id
+            except LLMError as error:
+                if not error.reply_lost:  # a lost reply may have been billed: the row stays open
+                    tokens = error.tokens or Tokens()
+                    cost = _cost(call.profile, tokens)
+                    spent.add(tokens, cost)
+                    await self._recorder.settle(
+                        usage_id, record, Settlement(error.code, tokens, cost, error.message[:2000])
+                    )
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _pause(self, error: LLMError, attempt: int) -> float | None:
+        """Seconds before the next attempt; None: give up."""
+        if not error.retryable or attempt == self._patience.attempts:
+            return None
+        asked = error.retry_after_s
+        if asked is not None and asked > MAX_RETRY_AFTER_S:
+            return None
+        return float(max(asked or 0.0, self._patience.backoff_s * 2 ** (attempt - 1)))
+
+    async def _reserve(self, call: Call, record: CallRecord) -> int:
+        texts = (call.system, json.dumps(call.schema), *(message.content for message in call.messages))
+        prompt = sum(estimate_tokens(text) for text in texts)
+        most = Tokens(input=prompt, output=call.profile.max_output_tokens)
+        return await self._recorder.open(
+            record, tokens=most.input + most.output, cost=_cost(call.profile, most)
+        )
+
+    async def _send(self, call: Call) -> Answer:
+        profile = call.profile
+        if profile.backend not in self._backends:
+            raise unknown("LLM backend", profile.backend, self._backends)
+        deadline = profile.timeout_s or (
+            self._settings.api_timeout_s if profile.backend == "anthropic" else self._settings.local_timeout_s
+        )
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._backends[profile.backend].answer(call)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"{profile.backend} gave no complete answer within {deadline:g} s "
+                f"(profile {profile.name}); the reply may have been billed"
+            ) from error
+
+    def _judge(self, answer: Answer, schema: Schema) -> tuple[JSON, tuple[str, ...]]:
+        try:
+            return schema.validate(self._parser.parse(answer.text).data), ()
+        except InvalidAnswer as invalid:
+            return None, invalid.errors or (invalid.message,)
+        except SchemaMismatch as mismatch:
+            return None, tuple(mismatch.errors)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    answer: Answer
+    data: JSON
+    errors: tuple[str, ...]
+
+
+def _call(request: Request, messages: tuple[Message, ...], step: int) -> Call:
+    return Call(
+        profile=request.profile,
+        system=request.system,
+        messages=messages,
+        schema_name=request.schema.name,
+        schema=request.schema.json_schema(),
+        key=replace(request.key, step=step),
+    )
+
+
+def _record(request: Request, call: Call) -> CallRecord:
+    return CallRecord(
+        phase=call.key.phase,
+        item=call.key.item,
+        round=call.key.round,
+        step=call.key.step,
+        backend=call.profile.backend,
+        profile=call.profile.name,
+        model=call.profile.model,
+        role=request.role,
+        prompt_digest=request.prompt_digest,
+        prompt_version=request.prompt_version,
+        request_digest=request_digest(call),
+        pipeline_id=request.pipeline_id,
+        phase_run_id=request.phase_run_id,
+    )
+
+
+def _restore(stored: Mapping[str, JSON]) -> Answer:
+    return Answer(text=stored["text"], model=stored["model"], tokens=Tokens(**stored["tokens"]))
+
+
+def _cost(profile: Profile, tokens: Tokens) -> Cost:
+    if tokens == Tokens():
+        return Cost(Decimal(0), "nothing billed")
+    return cost_of(
+        tokens,
+        backend=profile.backend,
+        model=profile.model,
+        prices=profile.price_usd_per_mtok,
+        at=datetime.now(UTC),
+    )

@@ -1,0 +1,200 @@
+"""Reads a definition and all that it names, and pins it as a snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.artifacts.documents import shipped_templates
+from app.artifacts.registry import digest as schema_digest
+from app.artifacts.registry import schema
+from app.artifacts.rows import PREFIX, row_schema
+from app.errors import unknown
+from app.llm.types import BackendName, Profile, Schema
+from app.pipelines.definition import Definition, Phase
+from app.pipelines.snapshot import (
+    PhaseSpec,
+    ProfilePin,
+    PromptPin,
+    SchemaPin,
+    Snapshot,
+    TemplatePin,
+)
+from app.prompts import store as prompts
+from app.prompts.prompt import Prompt
+from app.tables import ArtifactSchema, ModelProfile, PhaseConfiguration, PipelineDefinition, Route
+
+REPAIR_ROLE = "repair"
+"""The prompt that tells a model what was wrong with its answer."""
+
+
+class ConfigurationSource(Protocol):
+    """Where definitions and what they name are read: rows, or the files in seeds/."""
+
+    async def definition(self, session: AsyncSession, name: str) -> Definition: ...
+
+    async def prompt(self, session: AsyncSession, role: str) -> Prompt: ...
+
+    async def profile(self, session: AsyncSession, name: str) -> Profile: ...
+
+    async def route(self, session: AsyncSession, name: str) -> str:
+        """Name of the profile that the route leads to."""
+
+    async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]: ...
+
+
+class ConfigurationLoader:
+    """Turns a definition's name into the snapshot that a run pins."""
+
+    def __init__(self, source: ConfigurationSource) -> None:
+        self._source = source
+
+    async def load(self, session: AsyncSession, name: str, profile: str | None = None) -> Snapshot:
+        """The definition as it is now. `profile` answers every phase in place of the routes.
+
+        Raises `NotFound` for a name that is not there.
+        """
+        definition = await self._source.definition(session, name)
+        return Snapshot(
+            definition=definition.name,
+            write_documents=definition.write_documents,
+            phases=tuple([await self._phase(session, phase, profile) for phase in definition.phases]),
+            repair=_pin(await self._source.prompt(session, REPAIR_ROLE)),
+        )
+
+    async def _phase(self, session: AsyncSession, phase: Phase, profile: str | None) -> PhaseSpec:
+        return PhaseSpec(
+            name=phase.name,
+            kind=phase.kind,
+            artifact=phase.artifact,
+            output=await self._schema(session, phase.schema_name),
+            prompt=await self._prompt(session, phase.role),
+            rework=await self._prompt(session, phase.rework_role),
+            template=_template(phase.template),
+            profile=await self._profile(session, phase, profile),
+            inputs=phase.inputs,
+            apply=phase.apply,
+            on_reject=phase.on_reject,
+            max_rework=phase.max_rework,
+            limits=phase.limits,
+        )
+
+    async def _prompt(self, session: AsyncSession, role: str | None) -> PromptPin | None:
+        return None if role is None else _pin(await self._source.prompt(session, role))
+
+    async def _profile(self, session: AsyncSession, phase: Phase, override: str | None) -> ProfilePin | None:
+        if phase.route is None:
+            return None
+        name = override or await self._source.route(session, phase.route)
+        return ProfilePin(**asdict(await self._source.profile(session, name)))
+
+    async def _schema(self, session: AsyncSession, name: str | None) -> SchemaPin | None:
+        if name is None:
+            return None
+        found: Schema
+        if name.startswith(PREFIX):
+            row_id = name.removeprefix(PREFIX)
+            found = row_schema(row_id, await self._source.row_schema(session, row_id))
+        else:
+            found = schema(name)
+        return SchemaPin(name=name, digest=schema_digest(found), json_schema=found.json_schema())
+
+
+class RowSource:
+    """Reads the rows, as they are now."""
+
+    async def definition(self, session: AsyncSession, name: str) -> Definition:
+        row = await session.get(PipelineDefinition, name)
+        if row is None:
+            known = await session.scalars(select(PipelineDefinition.name))
+            raise unknown("pipeline definition", name, known)
+        phases = await session.scalars(
+            select(PhaseConfiguration)
+            .where(PhaseConfiguration.definition == name)
+            .order_by(PhaseConfiguration.position)
+        )
+        return Definition(
+            name=row.name,
+            description=row.description,
+            write_documents=row.write_documents,
+            phases=tuple(as_phase(phase) for phase in phases),
+        )
+
+    async def prompt(self, session: AsyncSession, role: str) -> Prompt:
+        return await prompts.active(session, role)
+
+    async def profile(self, session: AsyncSession, name: str) -> Profile:
+        row = await session.get(ModelProfile, name)
+        if row is None:
+            raise unknown("model profile", name, await session.scalars(select(ModelProfile.name)))
+        return as_profile(row)
+
+    async def route(self, session: AsyncSession, name: str) -> str:
+        row = await session.get(Route, name)
+        if row is None:
+            raise unknown("route", name, await session.scalars(select(Route.name)))
+        return row.profile
+
+    async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]:
+        row = await session.get(ArtifactSchema, row_id)
+        if row is None:
+            raise unknown("schema row", row_id, await session.scalars(select(ArtifactSchema.id)))
+        return row.json_schema
+
+
+def as_phase(row: PhaseConfiguration) -> Phase:
+    return Phase.model_validate(
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "role": row.role,
+            "rework_role": row.rework_role,
+            "artifact": row.artifact,
+            "schema": row.schema,
+            "template": row.template,
+            "route": row.route,
+            "inputs": row.inputs,
+            "apply": row.apply,
+            "on_reject": row.on_reject,
+            "max_rework": row.max_rework,
+            "limits": row.limits,
+        }
+    )
+
+
+def as_profile(row: ModelProfile) -> Profile:
+    backend: BackendName = row.backend  # type: ignore[assignment]  # registries add names
+    return Profile(
+        name=row.name,
+        backend=backend,
+        model=row.model,
+        context_tokens=row.context_tokens,
+        max_output_tokens=row.max_output_tokens,
+        think=row.think,  # type: ignore[arg-type]  # a check on the column closes the set
+        temperature=None if row.temperature is None else float(row.temperature),
+        timeout_s=None if row.timeout_s is None else float(row.timeout_s),
+        price_usd_per_mtok=row.price_usd_per_mtok,
+    )
+
+
+def _pin(prompt: Prompt) -> PromptPin:
+    return PromptPin(
+        role=prompt.role,
+        version=prompt.version,
+        system=prompt.system,
+        task=prompt.task,
+        variables=prompt.variables,
+        digest=prompt.digest,
+    )
+
+
+def _template(name: str | None) -> TemplatePin | None:
+    if name is None:
+        return None
+    shipped = shipped_templates()
+    if name not in shipped:
+        raise unknown("document template", name, shipped)
+    return TemplatePin(name=name, text=shipped[name])

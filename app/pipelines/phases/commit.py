@@ -1,0 +1,140 @@
+"""Phases of kind `commit`: an intent row first, then one commit by git plumbing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.artifacts.documents import render_document
+from app.db import Database
+from app.errors import Conflict, Invalid
+from app.pipelines import leases
+from app.pipelines.code import files_of
+from app.pipelines.leases import Lease
+from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
+from app.pipelines.phases.repository import repository_of
+from app.pipelines.snapshot import Snapshot
+from app.rendering.renderer import Renderer
+from app.tables import CommitIntent, Outcome
+from app.usage import reports
+from app.workspace.branch import publish_commit
+from app.workspace.commit import CommitPlan, build_commit, commit_files
+from app.workspace.files import SourceFile
+from app.workspace.message import commit_message, trailers_of
+
+
+class CommitPhase:
+    """Commits the run's files on a branch of their own; the person's branch and index stay as they are."""
+
+    def __init__(self, database: Database, renderer: Renderer) -> None:
+        self._database = database
+        self._renderer = renderer
+
+    async def run(self, context: PhaseContext) -> PhaseResult:
+        """The same run gives the same hash, however often it is tried. Raises `BranchExists`, `GitError`."""
+        if context.project is None or context.base_commit is None:
+            raise Invalid("a phase of kind commit needs a project", place=context.spec.name)
+        repository = await repository_of(context.project)
+        intent = await self._intent(context, context.base_commit)
+        plan = CommitPlan(
+            branch=intent.branch,
+            parent=intent.parent,
+            message=intent.message,
+            at=intent.committed_at,
+            files=tuple(SourceFile(file["path"], file["content"]) for file in intent.files),
+        )
+        commit = await build_commit(repository, plan)
+        await publish_commit(repository, plan.branch, commit)
+        return PhaseResult(
+            Outcome.PASSED, artifact=_record(plan, commit, await commit_files(repository, commit))
+        )
+
+    def check(self, draft: Draft) -> list[tuple[str, str]]:
+        return [
+            (field, "a phase of kind commit needs one")
+            for field in ("artifact", "schema")
+            if getattr(draft, field) is None
+        ]
+
+    async def _intent(self, context: PhaseContext, parent: str) -> CommitIntent:
+        """What will be committed, written down once: the point of no return for a cancel."""
+        documents = await self._documents(context)
+        lease = Lease(context.pipeline_id, context.fence, attempts=0)
+        async with self._database.transaction() as session:
+            run = await leases.fenced(session, lease)
+            intent = await session.get(CommitIntent, run.id)
+            if intent is not None:
+                return intent
+            if run.cancel_requested:
+                raise Conflict("the run is being cancelled", state=run.state)
+            files = (*files_of(context.artifacts.get("code")), *documents)
+            intent = CommitIntent(
+                pipeline_id=run.id,
+                branch=f"workbench/{run.id}",
+                parent=parent,
+                message=await _message(session, context),
+                files=[{"path": file.path, "content": file.content} for file in files],
+            )
+            session.add(intent)
+            await session.flush()
+            await session.refresh(intent)
+        return intent
+
+    async def _documents(self, context: PhaseContext) -> tuple[SourceFile, ...]:
+        """The architecture as a document, when the definition writes documents."""
+        maker = _maker_of(context.snapshot, "architecture")
+        body = context.artifacts.get("architecture")
+        if not context.snapshot.write_documents or maker is None or body is None:
+            return ()
+        run = {
+            "id": str(context.pipeline_id),
+            "epic_description": context.epic_description,
+            "definition": context.snapshot.definition,
+        }
+        text = await render_document(self._renderer, maker, body, run)
+        return (SourceFile(f"docs/ARCH-{str(context.pipeline_id)[:8]}.md", text),)
+
+
+def _maker_of(snapshot: Snapshot, artifact: str) -> str | None:
+    """Text of the document template of the phase that makes the artifact."""
+    return next(
+        (phase.template.text for phase in snapshot.phases if phase.artifact == artifact and phase.template),
+        None,
+    )
+
+
+async def _message(session: AsyncSession, context: PhaseContext) -> str:
+    epic = context.artifacts.get("epic") or {}
+    title = epic.get("title") or context.epic_description.splitlines()[0]
+    bill = await reports.total(session, context.pipeline_id)
+    cost = f"${bill.cost_usd:.4f}" + (f" and {bill.unpriced} calls of unknown price" if bill.unpriced else "")
+    return commit_message(
+        title,
+        epic.get("goal", ""),
+        {
+            "Run-Id": str(context.pipeline_id),
+            "Prompt-Versions": _prompt_versions(context.snapshot),
+            "Cost": cost,
+        },
+    )
+
+
+def _prompt_versions(snapshot: Snapshot) -> str:
+    """Like `pm@1 architect@3`; a prompt from a file has the head of its digest instead of a number."""
+    pins = [pin for phase in snapshot.phases for pin in (phase.prompt, phase.rework) if pin]
+    return " ".join(f"{pin.role}@{pin.version or pin.digest[:8]}" for pin in pins)
+
+
+def _record(plan: CommitPlan, commit: str, files: list[tuple[str, str]]) -> JSON:
+    trailers: dict[str, Any] = dict(trailers_of(plan.message))
+    return {
+        "commit": commit,
+        "branch": plan.branch,
+        "parent": plan.parent,
+        "subject": plan.message.splitlines()[0],
+        "message": plan.message,
+        "files": [{"status": status, "path": path} for status, path in files],
+        "documents": [path for _, path in files if path.startswith("docs/ARCH-")],
+        "trailers": [{"key": key, "value": value} for key, value in trailers.items()],
+    }

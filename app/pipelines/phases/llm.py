@@ -1,0 +1,153 @@
+"""Phases of kind `llm`: render the prompt, ask the model, use the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from app.artifacts.schemas.qa import check_consistent
+from app.errors import Invalid
+from app.llm.caller import Accept, LLMCaller, NotAccepted, Repair, Request
+from app.llm.types import CallKey, Profile
+from app.pipelines.code import CODE_SCHEMA, files_of, merge
+from app.pipelines.phases.inputs import variables
+from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
+from app.pipelines.phases.repository import repository_of
+from app.pipelines.snapshot import PromptPin
+from app.rendering.renderer import Renderer
+from app.tables import Outcome
+from app.workspace.files import UnsafePath
+from app.workspace.workspace import apply_files, rebuild, workspace_folder
+
+REVIEW_SCHEMA = "QADeliverable"
+
+
+class LlmPhase:
+    """One question to a model; its validated answer is the artifact."""
+
+    def __init__(self, caller: LLMCaller, renderer: Renderer, state_dir: Path) -> None:
+        self._caller = caller
+        self._renderer = renderer
+        self._state_dir = state_dir
+
+    async def run(self, context: PhaseContext) -> PhaseResult:
+        """Rejected when the answer says `passed: false`. Raises `LLMError` when there is no answer."""
+        request = await self._request(context)
+        reply = await self._caller.ask(request)
+        body = reply.data
+        if context.spec.apply == "workspace":
+            body = merge(context.artifacts.get(context.spec.artifact or ""), body)
+        outcome = Outcome.REJECTED if body.get("passed") is False else Outcome.PASSED
+        return PhaseResult(
+            outcome, artifact=body, issues=_issues(context.spec.name, body), detail={"model": reply.model}
+        )
+
+    def check(self, draft: Draft) -> list[tuple[str, str]]:
+        faults = [
+            (field, "a phase of kind llm needs one")
+            for field in ("role", "schema", "artifact", "route")
+            if getattr(draft, field) is None
+        ]
+        if draft.apply and draft.schema not in (CODE_SCHEMA, "CodeDeliverable"):
+            faults.append(("apply", f"only a {CODE_SCHEMA} has files to write"))
+        return faults
+
+    async def _request(self, context: PhaseContext) -> Request:
+        spec = context.spec
+        prompt = spec.rework if context.round and spec.rework else spec.prompt
+        if prompt is None or spec.output is None or spec.profile is None:
+            raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
+        schema = spec.output.contract()
+        text = json.dumps(schema.json_schema(), separators=(",", ":"), ensure_ascii=False)
+        values = await variables(context, prompt.variables)
+        return Request(
+            profile=_profile(spec.profile.profile(), spec.limits.max_output_tokens),
+            role=prompt.role,
+            system=await self._renderer.render(
+                prompt.system, {"schema": text, "schema_name": schema.name}, name=f"{prompt.role}.system"
+            ),
+            task=await self._renderer.render(prompt.task, values, name=f"{prompt.role}.task"),
+            schema=schema,
+            key=_key(context),
+            prompt_digest=prompt.digest,
+            prompt_version=prompt.version,
+            pipeline_id=context.pipeline_id,
+            phase_run_id=context.phase_run_id,
+            repair=self._repair(context.snapshot.repair, schema.name),
+            accept=self._accept(context),
+            reasks=spec.limits.reasks,
+        )
+
+    def _repair(self, prompt: PromptPin, schema_name: str) -> Repair:
+        async def render(errors: Sequence[str]) -> str:
+            return await self._renderer.render(
+                prompt.task, {"errors": list(errors), "schema_name": schema_name}, name="repair.task"
+            )
+
+        return render
+
+    def _accept(self, context: PhaseContext) -> Accept | None:
+        if context.spec.apply == "workspace":
+            return lambda body: self._write(context, body)
+        if context.spec.output and context.spec.output.name == REVIEW_SCHEMA:
+            return lambda body: _check_review(context, body)
+        return None
+
+    async def _write(self, context: PhaseContext, body: JSON) -> None:
+        """The files go to a fresh workspace, all or none; a refused path is told to the model."""
+        if context.project is None or context.base_commit is None:
+            raise Invalid("a phase that writes files needs a project", place=context.spec.name)
+        repository = await repository_of(context.project)
+        permitted = frozenset(context.project.permitted_paths)
+        folder = workspace_folder(self._state_dir, str(context.pipeline_id))
+        earlier = files_of(context.artifacts.get(context.spec.artifact or ""))
+        await rebuild(repository, context.base_commit, folder, earlier, permitted=permitted)
+        try:
+            await apply_files(
+                repository,
+                context.base_commit,
+                folder,
+                files_of(body),
+                protected=context.project.protected_paths,
+                permitted=permitted,
+            )
+        except UnsafePath as refused:
+            await context.progress("path_refused", {"phase": context.spec.name, **refused.details})
+            raise NotAccepted([f"{refused.code}: {refused.message}"]) from refused
+
+
+async def _check_review(context: PhaseContext, body: JSON) -> None:
+    """A report that passes while tests fail is inconsistent."""
+    faults = check_consistent(body, context.artifacts.get("test_results"))
+    if faults:
+        raise NotAccepted(faults)
+
+
+def _issues(phase: str, body: JSON) -> tuple[dict[str, str], ...]:
+    """What a review found, one line each, for the next round's prompt."""
+    if body.get("passed") is not False:
+        return ()
+    return tuple(
+        {
+            "source": phase,
+            "text": f"[{issue['severity']}] {issue['location']}: {issue['description']}",
+        }
+        for issue in body.get("issues", ())
+    )
+
+
+def _profile(profile: Profile, most: int | None) -> Profile:
+    if most is None or most >= profile.max_output_tokens:
+        return profile
+    return replace(profile, max_output_tokens=most)
+
+
+def _key(context: PhaseContext) -> CallKey:
+    return CallKey(
+        epic=context.epic_description,
+        definition=context.snapshot.definition,
+        phase=context.spec.name,
+        round=context.round,
+    )

@@ -1,0 +1,76 @@
+"""The repositories that pipelines work on: register, find, choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import Invalid, unknown
+from app.tables import Project
+from app.workspace.repository import head_commit, open_repository
+
+DEFAULT_TEST_COMMAND = ("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}")
+Pattern = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class ProjectDraft(BaseModel):
+    """A project as people write it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    path: str = Field(min_length=1, max_length=4096)
+    """Absolute path of the repository on this host."""
+    base_branch: str | None = Field(None, max_length=200)
+    test_command: tuple[str, ...] = Field(DEFAULT_TEST_COMMAND, min_length=1)
+    """Argument vector; `{python}` and `{junit}` are replaced. It must write JUnit XML to `{junit}`."""
+    python: str | None = None
+    """Interpreter or virtual environment for the tests; None: the service's own."""
+    protected_paths: tuple[Pattern, ...] = ()
+    permitted_paths: tuple[Pattern, ...] = ()
+
+
+async def save(session: AsyncSession, draft: ProjectDraft) -> Project:
+    """Register the project or change it. Raises `Invalid` when the path is no usable repository."""
+    if not Path(draft.path).is_absolute():
+        raise Invalid(f"the path of a project is absolute; got {draft.path!r}", place="path")
+    if not any("{junit}" in argument for argument in draft.test_command):
+        raise Invalid(
+            "the test command must write JUnit XML to {junit}, for example --junitxml={junit}",
+            place="test_command",
+        )
+    repository = await open_repository(Path(draft.path))
+    await head_commit(repository, draft.base_branch)
+    values = draft.model_dump(mode="json", exclude={"name"})
+    statement = insert(Project).values(name=draft.name, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    return await get(session, draft.name)
+
+
+async def get(session: AsyncSession, name: str) -> Project:
+    """Raises `NotFound` naming the projects there are."""
+    row = await session.scalar(select(Project).where(Project.name == name))
+    if row is None:
+        raise unknown("project", name, [project.name for project in await every(session)])
+    return row
+
+
+async def every(session: AsyncSession) -> Sequence[Project]:
+    return (await session.scalars(select(Project).order_by(Project.name))).all()
+
+
+async def choose(session: AsyncSession, name: str | None) -> Project | None:
+    """The named project; without a name the only one there is. Raises `Invalid` when that is unclear."""
+    if name is not None:
+        return await get(session, name)
+    found = await every(session)
+    if len(found) > 1:
+        names = ", ".join(project.name for project in found)
+        raise Invalid(f"say which project: {names}", place="project")
+    return found[0] if found else None

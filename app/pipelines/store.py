@@ -1,0 +1,97 @@
+"""Queries over runs: read, list by page, and their phase runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import NotFound
+from app.pipelines.snapshot import Snapshot
+from app.tables import DefinitionSnapshot, Outcome, PhaseRun, Pipeline
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page ends: the last row on it."""
+
+    created_at: datetime
+    id: UUID
+
+
+async def get(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -> Pipeline:
+    """Raises `NotFound`."""
+    query = select(Pipeline).where(Pipeline.id == pipeline_id)
+    row = await session.scalar(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFound(f"no pipeline {pipeline_id}")
+    return row
+
+
+async def page(
+    session: AsyncSession, *, after: Cursor | None, limit: int, state: str | None = None
+) -> Sequence[Pipeline]:
+    """Newest first, the rows that come after the cursor."""
+    query = select(Pipeline).order_by(Pipeline.created_at.desc(), Pipeline.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(Pipeline.created_at, Pipeline.id) < (after.created_at, after.id))
+    if state is not None:
+        query = query.where(Pipeline.state == state)
+    return (await session.scalars(query)).all()
+
+
+async def snapshot(session: AsyncSession, sha256: str) -> Snapshot:
+    body = await session.scalar(select(DefinitionSnapshot.body).where(DefinitionSnapshot.sha256 == sha256))
+    if body is None:
+        raise NotFound(f"no snapshot {sha256}")
+    return Snapshot.model_validate(body)
+
+
+async def phase_runs(session: AsyncSession, pipeline_id: UUID) -> Sequence[PhaseRun]:
+    """Oldest first."""
+    rows = await session.scalars(
+        select(PhaseRun).where(PhaseRun.pipeline_id == pipeline_id).order_by(PhaseRun.id)
+    )
+    return rows.all()
+
+
+async def tries(session: AsyncSession, pipeline_id: UUID, phase: str, item: str, round_: int) -> int:
+    """How many phase runs there are of this phase, item and round."""
+    count = await session.scalar(
+        select(func.count()).where(
+            PhaseRun.pipeline_id == pipeline_id,
+            PhaseRun.phase == phase,
+            PhaseRun.item == item,
+            PhaseRun.round == round_,
+        )
+    )
+    return count or 0
+
+
+async def rejections(session: AsyncSession, pipeline_id: UUID, phase: str) -> int:
+    """How often this phase sent the work back."""
+    count = await session.scalar(
+        select(func.count()).where(
+            PhaseRun.pipeline_id == pipeline_id,
+            PhaseRun.phase == phase,
+            PhaseRun.outcome.in_((Outcome.REJECTED, Outcome.SUSPECT)),
+        )
+    )
+    return count or 0
+
+
+async def last_rejection(session: AsyncSession, pipeline_id: UUID) -> PhaseRun | None:
+    """The phase run that sent the work back last."""
+    return await session.scalar(
+        select(PhaseRun)
+        .where(
+            PhaseRun.pipeline_id == pipeline_id,
+            PhaseRun.outcome.in_((Outcome.REJECTED, Outcome.SUSPECT)),
+        )
+        .order_by(PhaseRun.id.desc())
+        .limit(1)
+    )

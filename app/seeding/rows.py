@@ -1,0 +1,121 @@
+"""Writes the seeds to the database: a second run changes nothing, a person's edit is never overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Database
+from app.pipelines import definitions
+from app.pipelines.phases.kind import PhaseKind
+from app.prompts import store as prompts
+from app.prompts.store import PRODUCTION
+from app.seeding.values import Seeds
+from app.seeding.source import prompt_of
+from app.tables import ArtifactSchema, Base, ModelProfile, PipelineDefinition, RolePrompt, Route
+
+BY = "seed"
+
+
+@dataclass
+class Report:
+    """What seeding did; each entry reads like `prompt pm@1`."""
+
+    changed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """Rows that differ from the files because a person edited them."""
+
+
+async def seed(database: Database, seeds: Seeds, kinds: Mapping[str, PhaseKind]) -> Report:
+    """Insert what is missing, update what only seeding wrote; all in one transaction."""
+    report = Report()
+    async with database.transaction() as session:
+        await _schemas(session, seeds, report)
+        await _prompts(session, seeds, report)
+        await _profiles(session, seeds, report)
+        await _routes(session, seeds, report)
+        await _definitions(session, seeds, kinds, report)
+    return report
+
+
+async def _schemas(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    for row_id, item in seeds.schemas.items():
+        values = {"description": item.description, "json_schema": item.json_schema}
+        await _upsert(session, ArtifactSchema, "id", row_id, values, report)
+
+
+async def _profiles(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    for name, item in seeds.profiles.items():
+        values = {"description": item.description, **asdict(item.profile())}
+        del values["name"]
+        await _upsert(session, ModelProfile, "name", name, values, report)
+
+
+async def _routes(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    await session.flush()  # a route refers to its profile
+    for name, item in seeds.routes.items():
+        values = {"description": item.description, "profile": item.profile}
+        await _upsert(session, Route, "name", name, values, report)
+
+
+async def _upsert(
+    session: AsyncSession, table: type[Base], key: str, name: str, values: Mapping[str, Any], report: Report
+) -> None:
+    label = f"{table.__tablename__} {name}"
+    row: Any = await session.get(table, name)
+    if row is None:
+        session.add(table(**{key: name}, **values))
+        report.changed.append(label)
+        return
+    different = {column: value for column, value in values.items() if not _same(getattr(row, column), value)}
+    if not different:
+        return
+    if row.edited_at is not None:
+        report.kept.append(label)
+        return
+    for column, value in different.items():
+        setattr(row, column, value)
+    report.changed.append(label)
+
+
+def _same(stored: Any, wanted: Any) -> bool:
+    """Numbers come back as Decimal."""
+    if isinstance(wanted, float) and stored is not None:
+        return float(stored) == wanted
+    return bool(stored == wanted)
+
+
+async def _prompts(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    labels = await prompts.labels(session)
+    for role, item in seeds.prompts.items():
+        prompt = prompt_of(item)
+        rows = (await session.scalars(select(RolePrompt).where(RolePrompt.role == role))).all()
+        if any(row.digest == prompt.digest and row.variables == list(prompt.variables) for row in rows):
+            continue
+        row = await prompts.add(session, prompt, message=item.message, by=BY)
+        report.changed.append(f"role_prompts {role}@{row.version}")
+        active = labels.get(role, {}).get(PRODUCTION)
+        authors = {other.version: other.created_by for other in rows}
+        if active is None or authors.get(active) == BY:
+            await prompts.move_label(session, role, PRODUCTION, row.version, by=BY)
+        else:
+            report.kept.append(f"role_prompts {role}: {PRODUCTION} stays at version {active}")
+
+
+async def _definitions(
+    session: AsyncSession, seeds: Seeds, kinds: Mapping[str, PhaseKind], report: Report
+) -> None:
+    await session.flush()
+    for name, item in seeds.definitions.items():
+        row = await session.get(PipelineDefinition, name)
+        if row is not None and await definitions.get(session, name) == item:
+            continue
+        if row is not None and row.edited_at is not None:
+            report.kept.append(f"pipeline_definitions {name}")
+            continue
+        await definitions.save(session, item, kinds, by_person=False)
+        report.changed.append(f"pipeline_definitions {name}")

@@ -1,0 +1,152 @@
+"""Builds everything once, in the order in which it depends on each other, and takes it down again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.artifacts.documents import trusted_digests
+from app.db import Database
+from app.embedded import EmbeddedPostgres
+from app.llm.backends import create_backends
+from app.llm.caller import LLMCaller
+from app.llm.types import Backend, BackendName
+from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
+from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
+from app.pipelines.phases import Tools, create_kinds
+from app.pipelines.phases.kind import PhaseKind
+from app.pipelines.projects import ProjectDraft
+from app.pipelines.projects import save as save_project
+from app.pipelines.service import Defaults, PipelineService
+from app.queue.listener import Listener
+from app.queue.signals import Signals
+from app.rendering.renderer import Renderer, template_digest
+from app.seeding.demo import create_sample_repository, file_digests
+from app.seeding.files import load_seeds
+from app.seeding.rows import Report, seed
+from app.seeding.source import FileSource
+from app.seeding.values import Seeds
+from app.settings import Settings
+from app.usage.recorder import UsageRecorder
+from app.worker import Worker, worker_name
+from app.workspace.sandbox import Sandbox
+
+SAMPLE_PROJECT = "sample"
+RECORDED_PROFILE = "recorded"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What surfaces work with."""
+
+    settings: Settings
+    database: Database
+    listener: Listener
+    signals: Signals
+    renderer: Renderer
+    backends: Mapping[BackendName, Backend]
+    caller: LLMCaller
+    sandbox: Sandbox
+    kinds: Mapping[str, PhaseKind]
+    loader: ConfigurationLoader
+    pipelines: PipelineService
+    seeds: Seeds
+
+    def worker(self) -> Worker:
+        """A worker of this process, not started yet."""
+        name = worker_name()
+        terms = LeaseTerms(self.settings.lease_s, self.settings.max_attempts)
+        orchestrator = PhaseExecutionOrchestrator(self.database, self.kinds, name, terms)
+        return Worker(self.database, self.listener, orchestrator, name, self.settings.worker_concurrency)
+
+    async def seed(self) -> Report:
+        return await seed(self.database, self.seeds, self.kinds)
+
+    async def register_sample(self) -> Path:
+        """The sample repository in the state folder, as a project. Safe to repeat."""
+        path = await asyncio.to_thread(
+            create_sample_repository, self.settings.state_dir / "demo" / "orders service"
+        )
+        async with self.database.transaction() as session:
+            await save_project(session, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
+        return path
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Database at head, seeded, everything wired. Raises `Unavailable` that says what is missing."""
+    async with AsyncExitStack() as stack:
+        url = await _database_url(settings, stack)
+        database = Database(url, pool_size=max(10, settings.worker_concurrency))
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        services = _wire(settings, database, stack)
+        await services.seed()
+        if settings.demo:
+            await services.register_sample()
+        yield services
+
+
+async def _database_url(settings: Settings, stack: AsyncExitStack) -> str:
+    """The configured server, or one of our own that stops with its last user."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    embedded = EmbeddedPostgres(settings.state_dir)
+    url = await asyncio.to_thread(embedded.start)
+    stack.push_async_callback(asyncio.to_thread, embedded.release)
+    return url
+
+
+def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Services:
+    seeds = load_seeds()
+    listener = Listener(database.url)
+    stack.push_async_callback(listener.close)
+    renderer = Renderer(trusted=_trusted(seeds))
+    stack.push_async_callback(renderer.close)
+    backends = create_backends(settings)
+    for backend in backends.values():
+        stack.push_async_callback(backend.close)
+    caller = LLMCaller(settings, backends, UsageRecorder(database))
+    sandbox = Sandbox()
+    tools = Tools(
+        database=database,
+        caller=caller,
+        renderer=renderer,
+        sandbox=sandbox,
+        state_dir=settings.state_dir,
+        python=Path(sys.executable),
+        demo_digests=file_digests(),
+    )
+    source: ConfigurationSource = RowSource() if settings.data_driven_orchestration else FileSource(seeds)
+    loader = ConfigurationLoader(source)
+    signals = Signals(listener)
+    return Services(
+        settings=settings,
+        database=database,
+        listener=listener,
+        signals=signals,
+        renderer=renderer,
+        backends=backends,
+        caller=caller,
+        sandbox=sandbox,
+        kinds=create_kinds(tools),
+        loader=loader,
+        pipelines=PipelineService(database, loader, signals, _defaults(settings)),
+        seeds=seeds,
+    )
+
+
+def _defaults(settings: Settings) -> Defaults:
+    if settings.demo:
+        return Defaults(project=SAMPLE_PROJECT, profile=RECORDED_PROFILE)
+    return Defaults()
+
+
+def _trusted(seeds: Seeds) -> frozenset[str]:
+    """Digests of the templates that ship with the service."""
+    prompts = (part for prompt in seeds.prompts.values() for part in (prompt.system, prompt.task))
+    return trusted_digests() | {template_digest(text) for text in prompts}

@@ -1,0 +1,145 @@
+"""Writes the ledger: a row before the call, settled after it, each in its own transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Database
+from app.tables import ModelAnswer, PromptUsage
+from app.usage.cost import Cost
+from app.usage.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """What is known about a call before it is made."""
+
+    phase: str
+    item: str
+    round: int
+    step: int
+    backend: str
+    profile: str
+    model: str
+    role: str
+    prompt_digest: str
+    prompt_version: int | None
+    request_digest: str
+    pipeline_id: UUID | None = None
+    phase_run_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a call turned out to be. Tokens None: the reply never came, the row keeps its reservation."""
+
+    outcome: str
+    tokens: Tokens | None
+    cost: Cost
+    error: str | None = None
+    request_id: str | None = None
+
+
+class UsageRecorder:
+    """The only writer of `pipeline_prompt_usage`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, record: CallRecord, *, tokens: int, cost: Cost) -> int:
+        """Reserve `tokens` and their cost. Returns the id of the ledger row."""
+        async with self._database.transaction() as session:
+            row = PromptUsage(
+                pipeline_id=record.pipeline_id,
+                phase_run_id=record.phase_run_id,
+                phase=record.phase,
+                item=record.item,
+                round=record.round,
+                step=record.step,
+                backend=record.backend,
+                profile=record.profile,
+                model=record.model,
+                role=record.role,
+                prompt_digest=record.prompt_digest,
+                prompt_version=record.prompt_version,
+                request_digest=record.request_digest,
+                reserved_tokens=tokens,
+                reserved_usd=cost.usd,
+                price_version=cost.price_version,
+                outcome="open",
+            )
+            session.add(row)
+        return row.id
+
+    async def settle(
+        self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None = None
+    ) -> None:
+        """Write the result down, and keep `answer` so that a resumed run does not pay for it again."""
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(PromptUsage).where(PromptUsage.id == usage_id).values(**_columns(result))
+            )
+            if answer is not None and record.pipeline_id is not None:
+                await session.execute(
+                    insert(ModelAnswer)
+                    .values(
+                        usage_id=usage_id,
+                        pipeline_id=record.pipeline_id,
+                        phase=record.phase,
+                        item=record.item,
+                        round=record.round,
+                        step=record.step,
+                        request_digest=record.request_digest,
+                        answer=answer,
+                    )
+                    .on_conflict_do_nothing()
+                )
+
+    async def refuse(self, usage_id: int, outcome: str, error: str) -> None:
+        """Mark an answer that was valid JSON but could not be used."""
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(PromptUsage).where(PromptUsage.id == usage_id).values(outcome=outcome, error=error)
+            )
+
+    async def stored_answer(self, record: CallRecord) -> dict[str, Any] | None:
+        """The answer an earlier try of this phase got to the same request."""
+        if record.pipeline_id is None:
+            return None
+        async with self._database.transaction() as session:
+            return (
+                await session.execute(
+                    select(ModelAnswer.answer).where(
+                        ModelAnswer.pipeline_id == record.pipeline_id,
+                        ModelAnswer.phase == record.phase,
+                        ModelAnswer.item == record.item,
+                        ModelAnswer.round == record.round,
+                        ModelAnswer.step == record.step,
+                        ModelAnswer.request_digest == record.request_digest,
+                    )
+                )
+            ).scalar_one_or_none()
+
+
+def _columns(result: Settlement) -> dict[str, Any]:
+    tokens = result.tokens
+    cost: Decimal | None = result.cost.usd
+    return {
+        "outcome": result.outcome,
+        "error": result.error,
+        "request_id": result.request_id,
+        "input_tokens": tokens.input if tokens else None,
+        "cache_read_tokens": tokens.cache_read if tokens else None,
+        "cache_write_tokens": tokens.cache_write if tokens else None,
+        "output_tokens": tokens.output if tokens else None,
+        "thinking_tokens": tokens.thinking if tokens else None,
+        "cost_usd": cost if tokens else None,
+        "price_version": result.cost.price_version,
+        "settled_at": func.clock_timestamp(),
+    }
