@@ -125,7 +125,10 @@ async def blob_reader(repo: Repository) -> AsyncIterator[ReadBlob]:
                 size = int(header[2])
                 if size > MAX_BLOB_BYTES:
                     raise GitError(f"object {name} has {size} bytes; {MAX_BLOB_BYTES} are allowed")
-                return (await source.readexactly(size + 1))[:-1]
+                try:
+                    return (await source.readexactly(size + 1))[:-1]
+                except asyncio.IncompleteReadError as error:
+                    raise GitError(f"object {name} is corrupt: run 'git fsck' in the repository") from error
 
         yield read
         sink.close()
@@ -161,4 +164,9 @@ async def _verify(repo: Repository, revision: str) -> str | None:
 def _entry(line: bytes) -> TreeEntry:
     head, _, path = line.partition(b"\t")
     mode, kind, name, size = head.decode().split()
-    return TreeEntry(path.decode("utf-8", "surrogateescape"), mode, int(size) if kind == "blob" else 0, name)
+    shown = path.decode("utf-8", "surrogateescape")
+    if kind == "blob" and not size.isdecimal():
+        raise GitError(
+            f"object {name} of '{escaped(shown)}' is missing: run 'git fsck', or fetch a full clone"
+        )
+    return TreeEntry(shown, mode, int(size) if kind == "blob" else 0, name)

@@ -18,7 +18,8 @@ def test_an_ordinary_answer_passes():
 
 
 @pytest.mark.parametrize(
-    "paths", [["a.py", "a.py"], ["A.py", "a.py"], ["é.py", "e\u0301.py"], ["src/a", "Src/b"], ["ﬁ.py", "fi.py"]]
+    "paths",
+    [["a.py", "a.py"], ["A.py", "a.py"], ["é.py", "e\u0301.py"], ["src/a", "Src/b"], ["ﬁ.py", "fi.py"]],
 )
 def test_two_spellings_of_one_file_in_an_answer_are_refused(paths):
     assert refusal(paths) == "duplicate"

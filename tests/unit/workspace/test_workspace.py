@@ -1,0 +1,86 @@
+"""The workspace as a whole: a cache of base commit plus accepted files."""
+
+import os
+import stat
+
+import pytest
+
+from app.errors import Invalid
+from app.workspace.files import SourceFile, UnsafePath
+from app.workspace.repository import head_commit, open_repository
+from app.workspace.workspace import apply_files, rebuild, remove_workspace, workspace_folder
+from app.workspace.writer import list_files
+
+FILES = [SourceFile("app/main.py", "print(2)\n"), SourceFile("docs/new.md", "x\n")]
+
+
+def test_each_run_has_its_own_folder_and_odd_ids_are_refused(tmp_path):
+    assert workspace_folder(tmp_path, "0190-ab") == tmp_path / "workspaces/0190-ab/files"
+    for odd in ("..", "a/b", "", "a\0", "x" * 65):
+        with pytest.raises(Invalid):
+            workspace_folder(tmp_path, odd)
+
+
+async def test_a_rebuilt_workspace_is_the_base_commit_plus_the_files_of_the_run(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    target = workspace_folder(tmp_path / "state", "run-1")
+    for _ in range(2):
+        await rebuild(repo, await head_commit(repo), target, FILES)
+        assert list_files(target) == ["README.md", "app/main.py", "docs/new.md"]
+        assert (target / "app/main.py").read_text() == "print(2)\n"
+        (target / "left-over").write_text("gone at the next rebuild")
+
+
+async def test_files_of_many_rounds_may_change_more_than_one_answer_may(make_repo, tmp_path):
+    names = [f"{n}.py" for n in range(20)]
+    repo = await open_repository(make_repo(dict.fromkeys(names, "1\n")))
+    files = [SourceFile(name, "2\n") for name in names]
+    target = workspace_folder(tmp_path, "run-1")
+    await rebuild(repo, await head_commit(repo), target, files)
+    with pytest.raises(UnsafePath, match="more than 30%"):
+        await apply_files(repo, await head_commit(repo), target, files)
+
+
+async def test_the_folders_above_can_be_passed_but_not_listed(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    target = workspace_folder(tmp_path, "run-1")
+    await rebuild(repo, await head_commit(repo), target, [])
+    modes = [stat.S_IMODE(p.stat().st_mode) for p in (target.parent.parent, target.parent, target)]
+    assert modes == [0o711, 0o711, 0o755]
+
+
+@pytest.mark.parametrize("path", ["link", "link/x", "sub", "sub/x"])
+async def test_an_answer_may_not_replace_a_link_or_a_submodule_of_the_base(
+    make_repo, run_git, tmp_path, path
+):
+    folder = make_repo()
+    os.symlink("README.md", folder / "link")
+    run_git(folder, "add", "link")
+    run_git(
+        folder, "update-index", "--add", "--cacheinfo", f"160000,{run_git(folder, 'rev-parse', 'HEAD')},sub"
+    )
+    run_git(folder, "commit", "-q", "-m", "Link and submodule")
+    repo = await open_repository(folder)
+    target = workspace_folder(tmp_path, "run-1")
+    await rebuild(repo, await head_commit(repo), target, [])
+    with pytest.raises(UnsafePath, match="a link or a submodule"):
+        await apply_files(repo, await head_commit(repo), target, [SourceFile(path, "x")])
+
+
+async def test_an_answer_is_applied_within_what_the_project_protects_and_permits(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    head, target = await head_commit(repo), workspace_folder(tmp_path, "run-1")
+    await rebuild(repo, head, target, [])
+    written = await apply_files(repo, head, target, FILES, permitted=frozenset({"Makefile"}))
+    assert [one.created for one in written] == [False, True]
+    with pytest.raises(UnsafePath, match="protects"):
+        await apply_files(repo, head, target, FILES, protected=["docs"])
+
+
+async def test_a_removed_workspace_is_gone_and_removing_it_again_is_fine(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    target = workspace_folder(tmp_path, "run-1")
+    await rebuild(repo, await head_commit(repo), target, [])
+    await remove_workspace(target)
+    await remove_workspace(target)
+    assert not target.parent.exists()
