@@ -47,4 +47,4 @@ class FileSource:
 
 def prompt_of(seed: PromptSeed) -> Prompt:
     """The seed as a prompt without a version."""
-    return Prompt(seed.role, seed.system, seed.task, ("schema", "schema_name", *seed.variables))
+    return Prompt(seed.role, seed.system, seed.task, seed.variables)

@@ -11,6 +11,9 @@ from app.pipelines.phases.kind import JSON, PhaseContext
 from app.pipelines.phases.repository import repository_of
 from app.workspace.baseline import baseline_code
 
+PROMPT_TOKENS = 4_000
+"""Kept free for the prompt, its schema and the artifacts before it."""
+
 SAMPLE: dict[str, Any] = {
     "schema": '{"type":"object"}',
     "schema_name": "EpicDeliverable",
@@ -86,9 +89,7 @@ async def _baseline(context: PhaseContext) -> JSON:
         return {"files": [], "map": [], "map_total": 0, "left_out": [], "left_out_total": 0}
     repository = await repository_of(context.project)
     named = [part["file_path"] for part in context.artifacts.get("architecture", {}).get("components", ())]
-    found = await baseline_code(
-        repository, context.base_commit, context.spec.limits.context_tokens, first=named
-    )
+    found = await baseline_code(repository, context.base_commit, _budget(context), first=named)
     body = found.overlay(files_of(context.artifacts.get("code"))).as_json()
     await context.progress(
         "context",
@@ -99,3 +100,12 @@ async def _baseline(context: PhaseContext) -> JSON:
         },
     )
     return body
+
+
+def _budget(context: PhaseContext) -> int:
+    """Tokens of repository text: the phase's limit, or what a small model's context leaves free."""
+    limit, profile = context.spec.limits, context.spec.profile
+    if profile is None:
+        return limit.context_tokens
+    answer = min(limit.max_output_tokens or profile.max_output_tokens, profile.max_output_tokens)
+    return max(0, min(limit.context_tokens, profile.context_tokens - answer - PROMPT_TOKENS))

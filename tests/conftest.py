@@ -1,0 +1,110 @@
+"""A real Postgres for the whole test run, and a fresh database for each test that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg import sql
+from sqlalchemy import make_url
+
+from app.db import Database, upgrade
+from app.embedded import EmbeddedPostgres
+from app.services import Services, open_services
+from app.settings import Settings
+
+TEMPLATE = "workbench_template"
+
+
+@pytest.fixture(scope="session")
+def state_root() -> Iterator[Path]:
+    """A folder that the database's and the sandbox's own users can reach; pytest's is closed to them."""
+    root = Path(tempfile.mkdtemp(prefix="workbench-tests-", dir="/var/tmp"))  # noqa: S108
+    root.chmod(0o711)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def state_dir(state_root: Path) -> Path:
+    """A state folder of this test."""
+    folder = state_root / f"state {secrets.token_hex(4)}"
+    folder.mkdir(mode=0o711)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server_url(state_root: Path) -> Iterator[str]:
+    """WORKBENCH_TEST_DATABASE_URL, or an embedded Postgres of this test run."""
+    given = os.environ.get("WORKBENCH_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with EmbeddedPostgres(state_root / "postgres") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> str:
+    """A migrated database that fresh ones are copied from."""
+    name = f"{TEMPLATE}_{secrets.token_hex(4)}"
+    _execute(server_url, "CREATE DATABASE {}", name)
+    upgrade(_url(server_url, name))
+    return name
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A fresh database at head, with no rows."""
+    name = f"workbench_test_{secrets.token_hex(6)}"
+    _execute(server_url, "CREATE DATABASE {} TEMPLATE {}", name, template)
+    yield _url(server_url, name)
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(database_url: str, state_dir: Path) -> Settings:
+    """Demo mode: the sample repository is the default project and the recorded backend answers."""
+    return Settings(database_url=database_url, state_dir=state_dir, demo=True, _env_file=None)
+
+
+@pytest_asyncio.fixture
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything wired and seeded, with no worker."""
+    async with open_services(settings) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def worker(services: Services) -> AsyncIterator[Services]:
+    """The services with one worker at work."""
+    stop = asyncio.Event()
+    working = asyncio.create_task(services.worker().work(stop))
+    yield services
+    stop.set()
+    await working
+
+
+def _execute(url: str, statement: str, *names: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _url(server_url: str, name: str) -> str:
+    """The same server, another database."""
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
