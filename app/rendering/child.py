@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import resource
+import select
 import signal
 import socket
 from typing import Any
@@ -34,7 +35,7 @@ def main() -> None:
         for descriptor in descriptors:
             if os.fork() == 0:
                 control.close()
-                _serve(descriptor)
+                serve(descriptor)
             os.close(descriptor)
 
 
@@ -52,7 +53,7 @@ def answer(request: bytes) -> bytes:
         return b"error\n" + json.dumps(error.details).encode()
 
 
-def _serve(descriptor: int) -> None:
+def serve(descriptor: int) -> None:
     """Answers one request and ends; without an answer when a limit is hit."""
     try:
         _limit()
@@ -60,6 +61,8 @@ def _serve(descriptor: int) -> None:
         connection.sendall(STARTED)
         request = b"".join(iter(lambda: connection.recv(65536), b""))
         _die_with_the_caller(descriptor, True)
+        if _caller_is_gone(descriptor):
+            return
         reply = answer(request)
         _die_with_the_caller(descriptor, False)
         connection.sendall(reply)
@@ -83,6 +86,13 @@ def _die_with_the_caller(descriptor: int, on: bool) -> None:
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC if on else flags & ~os.O_ASYNC)
+
+
+def _caller_is_gone(descriptor: int) -> bool:
+    """It may have closed its end before SIGIO was asked for."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLHUP)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 if __name__ == "__main__":

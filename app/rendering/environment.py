@@ -28,7 +28,7 @@ _OURS = {
 }
 _OF_STRINGS = (
     "capitalize casefold count endswith find isalnum isalpha isdigit isspace lower lstrip "
-    "partition removeprefix removesuffix rpartition rsplit rstrip split splitlines startswith strip title upper"
+    "partition removeprefix removesuffix rpartition rsplit rstrip split splitlines startswith strip upper"
 )
 _ATTRIBUTES: dict[type | tuple[type, ...], frozenset[str]] = {
     str: frozenset(_OF_STRINGS.split()),

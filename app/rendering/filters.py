@@ -10,7 +10,7 @@ from jinja2.exceptions import FilterArgumentError
 
 MAX_INDENT = 16
 MAX_REPLACED = 1024 * 1024
-_INVISIBLE = re.compile(  # control characters, and those that change the direction of text
+INVISIBLE = re.compile(  # control characters, and those that change the direction of text
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 _SPACE = re.compile(r"\s+")
@@ -23,7 +23,7 @@ _HEADING = re.compile(r"^(#{1,6})(?= )", re.MULTILINE)
 
 def md(value: object) -> str:
     """Inline Markdown text on one line that reads exactly as given: no markup, HTML, link or image."""
-    text = _INVISIBLE.sub("", _SPACE.sub(" ", str(value))).strip()
+    text = INVISIBLE.sub("", _SPACE.sub(" ", str(value))).strip()
     text = _SPECIAL.sub(r"\\\g<0>", text)
     text = _ENTITY.sub("&amp;", text).replace("<", "&lt;")
     return _START.sub(_escape_start, text, count=1) if _START.match(text) else text
@@ -31,7 +31,7 @@ def md(value: object) -> str:
 
 def code(value: object) -> str:
     """A code span, with as many backticks around it as the text needs."""
-    text = _INVISIBLE.sub("", _SPACE.sub(" ", str(value))).strip()
+    text = INVISIBLE.sub("", _SPACE.sub(" ", str(value))).strip()
     if not text:
         return ""
     ticks = "`" * _free_run(text, 1)
@@ -41,7 +41,7 @@ def code(value: object) -> str:
 
 def fence(value: object, language: str = "") -> str:
     """A code block, with a fence longer than any run of backticks in the text."""
-    text = "\n".join(_INVISIBLE.sub("", line) for line in str(value).splitlines())
+    text = "\n".join(INVISIBLE.sub("", line) for line in str(value).splitlines())
     ticks = "`" * _free_run(text, 3)
     name = "".join(re.findall(r"[\w+#.-]", language))
     return f"{ticks}{name}\n{text}\n{ticks}"

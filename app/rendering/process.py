@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,7 +34,8 @@ class _Parent:
 class RenderProcess:
     """Children render; a child ends with its connection, so a cancelled caller leaves nothing behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, argv: Sequence[str] = _ARGV) -> None:
+        self._argv = argv
         self._parent: _Parent | None = None
         self._lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
@@ -55,7 +57,7 @@ class RenderProcess:
     async def _started(self) -> _Parent:
         async with self._lock:
             if self._parent is None:
-                self._parent = await asyncio.to_thread(_start)
+                self._parent = await asyncio.to_thread(_start, self._argv)
             return self._parent
 
     async def _forget(self, parent: _Parent) -> None:
@@ -92,12 +94,12 @@ async def _exchange(connection: socket.socket, request: bytes) -> bytes | None:
     return bytes(reply) or None
 
 
-def _start() -> _Parent:
+def _start(argv: Sequence[str]) -> _Parent:
     """An empty environment and no open file but one socket: nothing of the service is in there."""
     ours, theirs = socket.socketpair()
     with theirs:
-        process = subprocess.Popen(  # noqa: S603 - fixed argv
-            _ARGV,
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            argv,
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
