@@ -9,19 +9,20 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from app.errors import Invalid, WorkbenchError
 from app.workspace import bubblewrap, seccomp
 from app.workspace.execution import Command, Execution, SandboxUnavailable, SourceUnusable, expand
-from app.workspace.interpreter import layout
+from app.workspace.interpreter import Layout, layout
 from app.workspace.limits import RESULT_BYTES, Limits
 from app.workspace.output import last, printable
 from app.workspace.selftest import Probe, SelfTest, probe_all
 from app.workspace.supervisor import Finished, Launch, start, supervise
-from app.workspace.system_user import sandbox_user
+from app.workspace.system_user import SystemUser, sandbox_user
 
 SandboxMode = Literal["bwrap", "none"]
 READY = b"ready\n"
@@ -65,7 +66,7 @@ class Sandbox:
             duration = time.monotonic() - started
         output = await asyncio.to_thread(finished.output.text)
         if not finished.results.startswith(READY) and finished.ended == "exit":
-            raise _not_started(finished.exit_code, output)
+            raise _not_started(finished.exit_code, output, limits)
         junit = finished.results[len(READY) :]
         return Execution(
             exit_code=finished.exit_code,
@@ -80,22 +81,26 @@ class Sandbox:
 async def _run(source: Path, command: Command, limits: Limits) -> Finished:
     if not os.path.isdir(source):  # noqa: ASYNC240 - one stat of a local folder
         raise SourceUnusable(f"the source tree {source} is not a folder", place="source")
+    plan = await asyncio.to_thread(_plan, command)
     with ExitStack() as ours:
         with ExitStack() as theirs:  # ends of pipes that must not stay open here
             archive, feed = _pipe(theirs, theirs)
-            launch = await asyncio.to_thread(_prepare, command, limits, archive, ours, theirs)
+            launch = _prepare(plan, command, limits, archive, ours, theirs)
             packer = await _pack(source, feed)
             try:
                 process = await start(launch)
             except BaseException:
-                packer.kill()
+                _stop(packer)
                 raise
         packed = asyncio.create_task(packer.communicate())
         try:
             finished = await supervise(process, launch, limits)
+            if finished.ended != "exit":
+                _stop(packer)
+        except BaseException:
+            _stop(packer)
+            raise
         finally:
-            if packer.returncode is None:
-                packer.kill()
             _, complaints = await packed
     if packer.returncode not in (0, -signal.SIGPIPE, -signal.SIGKILL):
         raise SourceUnusable(
@@ -104,25 +109,39 @@ async def _run(source: Path, command: Command, limits: Limits) -> Finished:
     return finished
 
 
-def _prepare(command: Command, limits: Limits, archive: int, ours: ExitStack, theirs: ExitStack) -> Launch:
-    """Build the command line and the files that it names. Blocking: may run useradd once."""
+@dataclass(frozen=True)
+class _Plan:
+    user: SystemUser | None
+    tools: bubblewrap.Tools
+    layout: Layout
+    rules: bytes
+
+
+def _plan(command: Command) -> _Plan:
+    """All that has to be looked up first. Blocking: it reads the disk, and the first time may run useradd."""
     user = sandbox_user()
-    tools = bubblewrap.tools(user is not None)
     found = layout(command.python)
     bubblewrap.require_reachable(found, user)
+    return _Plan(user, bubblewrap.tools(user is not None), found, seccomp.program())
+
+
+def _prepare(
+    plan: _Plan, command: Command, limits: Limits, archive: int, ours: ExitStack, theirs: ExitStack
+) -> Launch:
+    """The command line, and the files in memory that it names."""
     info, tell = _pipe(ours, theirs)
-    rules = bubblewrap.data_file("seccomp", seccomp.program(), theirs)
-    env = bubblewrap.environment(found, _checked(command.env))
-    parts, fds = bubblewrap.options(found, user is not None, limits, env, rules, tell, theirs)
+    rules = bubblewrap.data_file("seccomp", plan.rules, theirs)
+    env = bubblewrap.environment(plan.layout, _checked(command.env))
+    parts, fds = bubblewrap.options(plan.layout, plan.user is not None, limits, env, rules, tell, theirs)
     options = bubblewrap.data_file("options", b"".join(os.fsencode(part) + b"\0" for part in parts), theirs)
-    inner = bubblewrap.inner(tools, limits, expand(command, bubblewrap.JUNIT))
+    inner = bubblewrap.inner(plan.tools, limits, expand(command, bubblewrap.JUNIT))
     return Launch(
-        argv=bubblewrap.chain(tools, user, found, options, inner),
+        argv=bubblewrap.chain(plan.tools, plan.user, plan.layout, options, inner),
         env=bubblewrap.OUTER_ENV,
         stdin=archive,
         pass_fds=(options, *fds),
         info=info,
-        work=bubblewrap.work_folder(found),
+        work=bubblewrap.work_folder(plan.layout),
     )
 
 
@@ -134,6 +153,11 @@ async def _pack(source: Path, feed: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         tar, *options, env=bubblewrap.OUTER_ENV, stdin=null, stdout=feed, stderr=pipe, start_new_session=True
     )
+
+
+def _stop(packer: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # it may have ended by itself
+        packer.kill()
 
 
 def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
@@ -151,8 +175,11 @@ def _checked(env: Mapping[str, str]) -> Mapping[str, str]:
     return env
 
 
-def _not_started(exit_code: int | None, output: str) -> WorkbenchError:
+def _not_started(exit_code: int | None, output: str, limits: Limits) -> WorkbenchError:
     """Nothing of the project has run: either its files did not fit, or the sandbox could not be built."""
     if exit_code == bubblewrap.COPY_FAILED:
-        return SourceUnusable(f"the source tree could not be copied into the sandbox: {last(output, 2000)}")
+        return SourceUnusable(
+            f"the source tree could not be copied into the sandbox, which holds {limits.work_bytes} bytes: "
+            f"{last(output, 2000)}"
+        )
     return SandboxUnavailable(f"the sandbox could not be started: {last(output, 2000)}; {bubblewrap.INSTALL}")

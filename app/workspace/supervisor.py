@@ -27,7 +27,7 @@ class Finished:
     exit_code: int | None
     ended: Ended
     results: bytes
-    """What came on stdout, one byte more than the cap at most."""
+    """What came on stdout; cut off somewhere above the cap for results."""
     output: Tail
     """The end of stderr."""
 
@@ -48,23 +48,21 @@ class Launch:
 
 
 async def start(launch: Launch) -> asyncio.subprocess.Process:
-    """Start the leader of a new process group."""
-    return await asyncio.create_subprocess_exec(
-        *launch.argv,
-        env=dict(launch.env),
-        cwd=launch.cwd,
-        stdin=launch.stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=launch.pass_fds,
-        start_new_session=True,
-    )
+    """Start the leader of a new process group. Cancelled half-way, it still sees the whole group dead."""
+    starting = asyncio.create_task(_spawn(launch))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        process = await starting
+        Tree(process.pid).kill()
+        await process.wait()
+        raise
 
 
 async def supervise(process: asyncio.subprocess.Process, launch: Launch, limits: Limits) -> Finished:
     """Wait for the end, or bring it about. Whatever happens, cancelling too, the whole tree is dead after."""
     tree = Tree(process.pid)
-    output, results = Tail(limits.output_bytes), Head(RESULT_BYTES + 1)
+    output, results = Tail(limits.output_bytes), Head(RESULT_BYTES + CHUNK)
     done = asyncio.create_task(_drain(process, output, results))
     guard = asyncio.create_task(_guard(tree, launch, limits))
     try:
@@ -82,7 +80,7 @@ async def supervise(process: asyncio.subprocess.Process, launch: Launch, limits:
     code = process.returncode if ended == "exit" else None
     if code == XCPU_EXIT:
         code, ended = None, "cpu"
-    return Finished(code, ended, results.data, output)
+    return Finished(code, ended, bytes(results.data), output)
 
 
 class Head:
@@ -90,7 +88,7 @@ class Head:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.data = b""
+        self.data = bytearray()
 
     def feed(self, data: bytes) -> None:
         self.data += data[: self._limit - len(self.data)]
@@ -131,6 +129,19 @@ class Tree:
         if self._first is not None:
             os.close(self._first)
             self._first = None
+
+
+async def _spawn(launch: Launch) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *launch.argv,
+        env=dict(launch.env),
+        cwd=launch.cwd,
+        stdin=launch.stdin,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=launch.pass_fds,
+        start_new_session=True,
+    )
 
 
 async def _drain(process: asyncio.subprocess.Process, output: Tail, results: Head) -> None:

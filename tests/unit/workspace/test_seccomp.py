@@ -1,0 +1,108 @@
+"""The filter, read by a small BPF machine: which system calls a sandboxed program may make."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from app.workspace import seccomp
+from app.workspace.execution import SandboxUnavailable
+
+ALLOW, KILL = 0x7FFF0000, 0x80000000
+X86_64, I386 = 0xC000003E, 0x40000003
+READ, MKNODAT, MKNOD, CLONE, CLONE3, SOCKET, IOCTL, SHMGET = 0, 259, 133, 56, 435, 41, 16, 29
+SIGCHLD = 17
+
+
+def decide(number: int, *args: int, arch: int = X86_64) -> int:
+    """What the filter answers to one system call."""
+    data = struct.pack("=iIQ6Q", number, arch, 0, *args, *([0] * (6 - len(args))))
+    code = list(struct.iter_unpack("=HBBI", seccomp.program("x86_64")))
+    value, at = 0, 0
+    while True:
+        operation, when_true, when_false, operand = code[at]
+        at += 1
+        match operation:
+            case 0x20:
+                value = struct.unpack_from("=I", data, operand)[0]
+            case 0x06:
+                return operand
+            case 0x15:
+                at += when_true if value == operand else when_false
+            case 0x25:
+                at += when_true if value > operand else when_false
+            case 0x35:
+                at += when_true if value >= operand else when_false
+            case 0x45:
+                at += when_true if value & operand else when_false
+            case _:
+                raise AssertionError(f"unknown operation {operation:#x}")
+
+
+def refused(number: int, *args: int) -> int | None:
+    """The errno of a refusal, None for an allowed call."""
+    answer = decide(number, *args)
+    return None if answer == ALLOW else answer & 0xFFFF
+
+
+@pytest.mark.parametrize("name", sorted(seccomp.DENIED))
+def test_a_dangerous_call_is_refused(name: str) -> None:
+    assert refused(seccomp.DENIED[name]) == errno.EPERM
+
+
+@pytest.mark.parametrize("number", [READ, 1, 59, 202, 257, 332, 439])
+def test_an_ordinary_call_is_allowed(number: int) -> None:
+    assert refused(number) is None
+
+
+def test_a_call_of_another_architecture_kills() -> None:
+    assert decide(READ, arch=I386) == KILL
+
+
+def test_a_call_of_the_x32_interface_kills() -> None:
+    assert decide(0x40000000 + READ) == KILL
+
+
+@pytest.mark.parametrize("flag", [0x20000, 0x10000000, 0x20000000, 0x40000000, 0x80])
+def test_clone_makes_processes_but_no_namespaces(flag: int) -> None:
+    assert refused(CLONE, SIGCHLD) is None
+    assert refused(CLONE, SIGCHLD | flag) == errno.EPERM
+
+
+def test_clone3_looks_missing_so_that_libc_falls_back_to_clone() -> None:
+    assert refused(CLONE3) == errno.ENOSYS
+
+
+@pytest.mark.parametrize(
+    ("family", "answer"), [(2, None), (10, None), (1, errno.EAFNOSUPPORT), (16, 97), (40, 97)]
+)
+def test_only_internet_sockets_can_be_made(family: int, answer: int | None) -> None:
+    assert refused(SOCKET, family) == answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"), [(0x5401, None), (0x5412, errno.EPERM), (0x541C, errno.EPERM)]
+)
+def test_nothing_can_be_typed_into_the_terminal(request_: int, answer: int | None) -> None:
+    assert refused(IOCTL, 0, request_) == answer
+
+
+@pytest.mark.parametrize(("size", "answer"), [(56, None), (65536, None), (65537, 12), (1 << 32, 12)])
+def test_shared_segments_stay_small(size: int, answer: int | None) -> None:
+    assert refused(SHMGET, 0, size) == answer
+
+
+@pytest.mark.parametrize(
+    ("mode", "answer"), [(0o010644, None), (0o100644, None), (0o020666, 1), (0o060666, 1)]
+)
+def test_pipes_can_be_made_and_devices_can_not(mode: int, answer: int | None) -> None:
+    assert refused(MKNOD, 0, mode) == answer
+    assert refused(MKNODAT, 0, 0, mode) == answer
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "i686", "riscv64", "armv7l"])
+def test_another_machine_is_refused_rather_than_run_without_a_filter(machine: str) -> None:
+    with pytest.raises(SandboxUnavailable, match=machine):
+        seccomp.program(machine)
