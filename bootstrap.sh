@@ -66,7 +66,7 @@ python_version() {
         2>/dev/null </dev/null
 }
 
-has_venv() { "$1" -I -c 'import ensurepip, venv' 2>/dev/null </dev/null; }
+has_venv() { "$1" -I -c 'import ensurepip, venv' >/dev/null 2>&1 </dev/null; }
 
 lock_of() {
     case $1 in
@@ -95,7 +95,8 @@ install_packages() {
     rm -f -- "$venv"/.ready-*
     say "Installing the locked $kind packages (the first time takes a minute)"
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps \
-        --only-binary :all: --require-hashes -r "$(lock_of "$kind")" </dev/null
+        --only-binary :all: --require-hashes -r "$(lock_of "$kind")" </dev/null ||
+        fail "the packages could not be installed; when the network is back, run this again"
     link_project "$venv"
     if [[ $kind == development ]]; then fingerprint "$venv" runtime >"$venv/.ready-runtime"; fi
     fingerprint "$venv" "$kind" >"$venv/.ready-$kind"
