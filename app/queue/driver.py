@@ -31,6 +31,7 @@ class PoolDriver:
         self._listener = listener
         self._shutdown = asyncio.Event()
         self._tasks = TaskManager()
+        self._added: list[tuple[str, NotifyCallback]] = []
 
     @property
     def shutdown(self) -> asyncio.Event:
@@ -57,12 +58,15 @@ class PoolDriver:
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         await self._listener.add(channel, callback)
+        self._added.append((channel, callback))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._shutdown.set()
+        for channel, callback in self._added:
+            await self._listener.remove(channel, callback)
 
 
 class SessionDriver(PoolDriver):
@@ -72,6 +76,7 @@ class SessionDriver(PoolDriver):
         self._session = session
         self._shutdown = asyncio.Event()
         self._tasks = TaskManager()
+        self._added = []
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         raw = await _raw(await self._session.connection())
