@@ -9,7 +9,7 @@ from typing import Any
 
 from app.llm.types import JSON
 
-MAX_CHARS = 8_000_000
+MAX_CHARS = 4_000_000
 """Longest text that is read at all."""
 MAX_DEPTH = 64
 """Deepest nesting of objects and lists; checked before parsing, which recurses."""
@@ -40,8 +40,6 @@ def decode(text: str, start: int) -> tuple[JSON, int]:
         value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as fault:
         raise BadJSON(f"{_place(text, fault.pos)}: {fault.msg}") from None
-    except RecursionError:
-        raise BadJSON(f"nested deeper than {MAX_DEPTH} levels") from None
     if "\\u" in text[start:end]:
         _check_escapes(value)
     return value, end

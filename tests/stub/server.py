@@ -31,11 +31,16 @@ class Stub:
     """`async with Stub("ollama", "429") as stub`: then `stub.url` answers until the block ends.
 
     Each chat request takes the next of `scenarios`, by name or as a `Shape`; the last one stays. Shapes of
-    a script end with an error instead.
+    a script end with an error instead. `models` names the fault that a request for the models meets.
     """
 
     def __init__(
-        self, protocol: str, *scenarios: str | Shape, script: Sequence[Shape] | None = None, port: int = 0
+        self,
+        protocol: str,
+        *scenarios: str | Shape,
+        models: str = "ok",
+        script: Sequence[Shape] | None = None,
+        port: int = 0,
     ) -> None:
         self.protocol = protocol
         self.requests: list[Request] = []
@@ -47,6 +52,7 @@ class Stub:
         self._wire = WIRES[protocol]
         self._next: deque[str | Shape] = deque(script if script is not None else scenarios or ("ok",))
         self._scripted = script is not None
+        self._models = models
         self._port = port
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -83,7 +89,8 @@ class Stub:
 
     def _reply(self, request: Request) -> Reply:
         if request.path.split("?")[0] == self._wire.models:
-            return _whole(200, as_json(self._wire.model_list()))
+            fault = FAULTS.get(self._models)
+            return self._fault(fault) if fault else _whole(200, as_json(self._wire.model_list()))
         if request.path != self._wire.chat:
             return self._fault(Fault(404, "not_found_error", f"no such path: {request.path}"))
         self.requests.append(request)

@@ -21,7 +21,7 @@ class Shape:
 
     text: str = OK
     thinking: str = ""
-    stop: Literal["end", "length", "refusal", "context"] = "end"
+    stop: Literal["end", "length", "refusal", "context", "filter", "pause", "load"] = "end"
     tokens: Tokens | None = None
     """None: counted from the texts."""
     usage: bool = True

@@ -11,6 +11,15 @@ from tests.stub.shapes import Fault, Shape
 
 MODELS = ["tiny", "claude-haiku-5-5", "qwen3:8b"]
 
+CLAUDE_STOPS = {
+    "end": "end_turn",
+    "length": "max_tokens",
+    "context": "model_context_window_exceeded",
+    "pause": "pause_turn",
+}
+OLLAMA_STOPS = {"end": "stop", "refusal": "stop", "context": "length"}
+OPENAI_STOPS = {"end": "stop", "refusal": "stop", "context": "length", "filter": "content_filter"}
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -34,7 +43,6 @@ def prompt(body: dict[str, Any]) -> str:
 
 
 def _claude_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
-    stop = {"end": "end_turn", "length": "max_tokens", "refusal": "refusal"}
     content: list[dict[str, Any]] = []
     if shape.thinking:
         content.append({"type": "thinking", "thinking": shape.thinking, "signature": "c2ln"})
@@ -47,7 +55,7 @@ def _claude_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
         "role": "assistant",
         "model": model,
         "content": content,
-        "stop_reason": stop.get(shape.stop, "model_context_window_exceeded"),
+        "stop_reason": CLAUDE_STOPS.get(shape.stop, shape.stop),
         "stop_sequence": None,
         "stop_details": refusal if shape.stop == "refusal" else None,
     }
@@ -86,7 +94,7 @@ def _ollama_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
         "created_at": "2026-11-01T08:00:00.000000Z",
         "message": message,
         "done": True,
-        "done_reason": "length" if shape.stop == "length" else "stop",
+        "done_reason": OLLAMA_STOPS.get(shape.stop, shape.stop),
         "total_duration": 5_000_000,
         "load_duration": 1_000_000,
     }
@@ -115,7 +123,7 @@ def _openai_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
         message["refusal"] = "it may do harm"
     if shape.thinking:
         message["reasoning_content"] = shape.thinking
-    finish = "length" if shape.stop in ("length", "context") else "stop"
+    finish = OPENAI_STOPS.get(shape.stop, shape.stop)
     body = {
         "id": "chatcmpl-stub",
         "object": "chat.completion",

@@ -1,0 +1,122 @@
+"""The openai backend against a real llama.cpp server: protocol, grammar, counts, limits, concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from app.llm.backends import create_backends
+from app.llm.errors import ContextOverflow, RequestRefused, Truncated
+from app.llm.parser import LLMResponseParser
+from app.llm.types import Backend, Call, Message, Profile
+from app.settings import ROOT, Settings
+
+pytest.importorskip("xllamacpp", reason="the real llama.cpp server needs the package xllamacpp")
+
+FINDINGS = {
+    "type": "object",
+    "properties": {
+        "verdict": {"enum": ["pass", "fail"]},
+        "score": {"type": "integer"},
+        "finding": {"$ref": "#/$defs/Finding"},
+    },
+    "required": ["verdict", "score", "finding"],
+    "$defs": {
+        "Finding": {
+            "type": "object",
+            "properties": {"open": {"type": "boolean"}, "word": {"type": "string", "maxLength": 8}},
+            "required": ["open", "word"],
+        }
+    },
+}
+
+
+@asynccontextmanager
+async def llama() -> AsyncIterator[str]:
+    """The URL of a server that ends with the block."""
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.tiny_llama", "--context", "1024", "--seconds", "60",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        yield (await server.stdout.readline()).decode().strip()
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+@pytest.fixture(scope="module")
+async def backend() -> AsyncIterator[Backend]:
+    async with llama() as url:
+        made = create_backends(Settings(_env_file=None, openai_base_url=f"{url}/v1"))["openai"]
+        yield made
+        await made.close()
+
+
+def call(question: str, schema: dict[str, Any] = FINDINGS, limit: int = 600) -> Call:
+    profile = Profile(
+        "tiny", "openai", "tiny", context_tokens=1_024, max_output_tokens=limit, temperature=0.7
+    )
+    return Call(profile, "You judge.", [Message("user", question)], "findings", schema)
+
+
+async def test_twenty_answers_four_at_once_all_fit_the_schema(backend: Backend) -> None:
+    four = asyncio.Semaphore(4)
+
+    async def ask(number: int) -> dict[str, Any]:
+        async with four:
+            answer = await backend.answer(call(f"Judge number {number}."))
+            assert answer.tokens.total_input > 0
+            assert answer.tokens.output > 0
+            return LLMResponseParser().parse(answer.text).data
+
+    for found in await asyncio.gather(*(ask(number) for number in range(20))):
+        assert set(found) == {"verdict", "score", "finding"}
+        assert found["verdict"] in ("pass", "fail")
+        assert type(found["score"]) is int
+        assert type(found["finding"]["open"]) is bool
+
+
+async def test_a_real_server_cuts_at_the_limit_and_the_bill_is_kept(backend: Backend) -> None:
+    with pytest.raises(Truncated) as caught:
+        await backend.answer(call("Judge.", limit=5))
+    assert caught.value.tokens is not None
+    assert caught.value.tokens.output == 5
+
+
+async def test_a_real_server_says_when_the_prompt_does_not_fit(backend: Backend) -> None:
+    with pytest.raises(ContextOverflow):
+        await backend.answer(call("word " * 1_500))
+
+
+async def test_schema_features_the_dialect_drops_do_not_disturb_a_real_server(backend: Backend) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "pattern": "^(?=x)", "default": "x", "contentEncoding": "base64"},
+            "kind": {"oneOf": [{"const": "a"}, {"const": "b"}]},
+            "maybe": {"anyOf": [{"type": "integer", "minimum": 3}, {"type": "null"}]},
+        },
+        "required": ["name"],
+        "patternProperties": {"^x-": {}},
+    }
+    answer = await backend.answer(call("Name it.", schema))
+    found = LLMResponseParser().parse(answer.text).data
+    assert set(found) == {"name", "kind", "maybe"}
+    assert any("pattern" in line for line in answer.weakened)
+
+
+async def test_a_recursive_schema_is_refused_before_it_is_sent(backend: Backend) -> None:
+    tree = {"type": "object", "properties": {"child": {"$ref": "#"}}}
+    with pytest.raises(RequestRefused, match="refers to itself"):
+        await backend.answer(call("Grow.", tree))
+
+
+async def test_a_real_server_names_its_model(backend: Backend) -> None:
+    assert await backend.models() == ["tiny"]

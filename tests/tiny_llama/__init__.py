@@ -1,0 +1,1 @@
+"""A real llama.cpp server on a tiny model with random weights: real protocol, meaningless words."""
