@@ -23,7 +23,7 @@ _HEADING = re.compile(r"^(#{1,6})(?= )", re.MULTILINE)
 
 def md(value: object) -> str:
     """Inline Markdown text on one line that reads exactly as given: no markup, HTML, link or image."""
-    text = INVISIBLE.sub("", _SPACE.sub(" ", str(value))).strip()
+    text = _one_line(value)
     text = _SPECIAL.sub(r"\\\g<0>", text)
     text = _ENTITY.sub("&amp;", text).replace("<", "&lt;")
     return _START.sub(_escape_start, text, count=1) if _START.match(text) else text
@@ -31,7 +31,7 @@ def md(value: object) -> str:
 
 def code(value: object) -> str:
     """A code span, with as many backticks around it as the text needs."""
-    text = INVISIBLE.sub("", _SPACE.sub(" ", str(value))).strip()
+    text = _one_line(value)
     if not text:
         return ""
     ticks = "`" * _free_run(text, 1)
@@ -73,6 +73,10 @@ def replace(text: str, old: str, new: str) -> str:
     if len(text) + text.count(old) * len(new) > MAX_REPLACED:
         raise FilterArgumentError("replace would make the text too large")
     return text.replace(old, new)
+
+
+def _one_line(value: object) -> str:
+    return " ".join(INVISIBLE.sub("", _SPACE.sub(" ", str(value))).split())
 
 
 def _small(width: Any, name: str) -> int:

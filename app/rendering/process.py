@@ -37,36 +37,34 @@ class RenderProcess:
     def __init__(self, argv: Sequence[str] = _ARGV) -> None:
         self._argv = argv
         self._parent: _Parent | None = None
-        self._lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
 
-    async def ask(self, request: bytes) -> bytes | None:
+    async def ask(self, request: bytes | bytearray) -> bytes | None:
         """The child's reply; None when a limit ended it. Raises `Unavailable` when no child starts."""
         async with self._slots:
             for _ in range(2):
-                parent = await self._started()
+                parent = self._started()
                 with suppress(OSError):
                     return await self._ask(parent, request)
-                await self._forget(parent)
+                self._forget(parent)
         raise Unavailable("no process for templates could be started; is the machine out of memory?")
 
-    async def close(self) -> None:
+    def close(self) -> None:
         if self._parent is not None:
-            await self._forget(self._parent)
+            self._forget(self._parent)
 
-    async def _started(self) -> _Parent:
-        async with self._lock:
-            if self._parent is None:
-                self._parent = await asyncio.to_thread(_start, self._argv)
-            return self._parent
+    def _started(self) -> _Parent:
+        """Starting takes the event loop 2 ms, and so can not be cancelled half-way."""
+        if self._parent is None:
+            self._parent = _start(self._argv)
+        return self._parent
 
-    async def _forget(self, parent: _Parent) -> None:
-        async with self._lock:
-            if self._parent is parent:
-                self._parent = None
-                await asyncio.to_thread(parent.end)
+    def _forget(self, parent: _Parent) -> None:
+        if self._parent is parent:
+            self._parent = None
+            parent.end()
 
-    async def _ask(self, parent: _Parent, request: bytes) -> bytes | None:
+    async def _ask(self, parent: _Parent, request: bytes | bytearray) -> bytes | None:
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -78,7 +76,7 @@ class RenderProcess:
             return await _exchange(ours, request)
 
 
-async def _exchange(connection: socket.socket, request: bytes) -> bytes | None:
+async def _exchange(connection: socket.socket, request: bytes | bytearray) -> bytes | None:
     loop = asyncio.get_running_loop()
     reply = bytearray()
     try:

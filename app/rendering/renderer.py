@@ -43,7 +43,7 @@ class Renderer:
         _check_text(template, name)
         digest = template_digest(template)
         if digest in self._trusted and is_small(variables):
-            plain = json.loads(_encoded(dict(variables), name))
+            plain = _plain(variables, name)
             return fill(await self._template(digest, template, name), plain, name)
         return await self._ask(template, variables, None, name)
 
@@ -59,7 +59,7 @@ class Renderer:
         return await self._ask(template, variables_sample, sorted(declared), name)
 
     async def close(self) -> None:
-        await self._process.close()
+        self._process.close()
 
     async def _template(self, digest: str, template: str, name: str) -> Template:
         if digest not in self._compiled:
@@ -90,21 +90,36 @@ def _check_text(template: str, name: str) -> None:
         raise TemplateError(name, "holds a character that is not text (NUL or half a pair)", line)
 
 
-def _request(template: str, variables: Mapping[str, JSON], declared: list[str] | None, name: str) -> bytes:
-    """Checked and encoded piece by piece: in a thread, this leaves the event loop its turns."""
-    plain = _encoded(dict(variables), name)
-    if len(plain) > MAX_VARIABLES_BYTES:
-        raise TemplateError(name, f"the values are larger than {MAX_VARIABLES_BYTES // 1024**2} MiB")
+def _request(
+    template: str, variables: Mapping[str, JSON], declared: list[str] | None, name: str
+) -> bytearray:
     rest = json.dumps({"name": name, "template": template, "declared": declared}).encode()
-    return rest[:-1] + b', "variables": ' + plain + b"}"
+    request = bytearray(rest[:-1] + b', "variables": ')
+    _encode(variables, request, name)
+    request += b"}"
+    return request
 
 
-def _encoded(variables: dict[str, JSON], name: str) -> bytes:
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+def _encode(variables: Mapping[str, JSON], into: bytearray, name: str) -> None:
+    """Checked and encoded piece by piece: in a thread, this leaves the event loop its turns."""
+    most = len(into) + MAX_VARIABLES_BYTES
     try:
-        return "".join(encoder.iterencode(variables)).encode()
+        for piece in json.JSONEncoder(ensure_ascii=False, allow_nan=False).iterencode(dict(variables)):
+            into += piece.encode()
+            if len(into) > most:
+                break
     except (TypeError, ValueError, RecursionError) as error:
         raise TemplateError(name, f"takes plain JSON values only: {error}") from None
+    if len(into) > most:
+        raise TemplateError(name, f"the values are larger than {MAX_VARIABLES_BYTES // 1024**2} MiB")
+
+
+def _plain(variables: Mapping[str, JSON], name: str) -> dict[str, JSON]:
+    """A copy that is nothing but JSON: no object of ours reaches a template."""
+    encoded = bytearray()
+    _encode(variables, encoded, name)
+    plain: dict[str, JSON] = json.loads(encoded)
+    return plain
 
 
 def is_small(value: JSON) -> bool:

@@ -33,7 +33,7 @@ HOSTILE = (
     "# <script>alert(1)</script> | ``` ![x](http://evil) [y](javascript:z)"
     "\n\n---\n\n## Fake\n\n- item {{ 7*7 }}"
 )
-PARSER = MarkdownIt("gfm-like", {"linkify": False})
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 @pytest.fixture(scope="module")

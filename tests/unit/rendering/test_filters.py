@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from app.rendering.filters import INVISIBLE, code, deeper, fence, md
 
-PARSER = MarkdownIt("gfm-like", {"linkify": False})
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HOSTILE = [
     "<script>alert(1)</script>",
     "![leak](http://evil/?q)",
@@ -38,7 +38,7 @@ ANY_TEXT = st.one_of(st.text(), st.text(alphabet="\\`*_[]()<>#|~!&;=+-.1a \n\t")
 
 
 def plain(text: str) -> str:
-    return INVISIBLE.sub("", re.sub(r"\s+", " ", text)).strip()
+    return " ".join(INVISIBLE.sub("", re.sub(r"\s", " ", text)).split())
 
 
 def inlines(markdown: str) -> list[Token]:
@@ -54,15 +54,15 @@ def text_of(token: Token) -> str:
 
 @given(ANY_TEXT)
 @example("Use #")
+@example("0\r\x1b 0")
 def test_md_reads_as_given_in_a_paragraph_list_quote_heading_and_cell(text: str) -> None:
     cell = md(text)
     document = (
         f"- {cell}x\n\n> {cell}x\n\n# {cell}x\n\n| a | b |\n| --- | --- |\n| {cell}x | y |\n\n{cell}x\n"
     )
     words = [text_of(token) for token in inlines(document)]
-    expected = text_of(inlines(f"{md(plain(text))}x\n")[0])
+    expected = plain(text) + "x"
     assert words == [expected, expected, expected, "a", "b", expected, "y", expected]
-    assert expected == plain(text) + "x"
 
 
 @given(ANY_TEXT.filter(plain))

@@ -136,7 +136,7 @@ async def test_a_process_that_never_starts_is_unavailable() -> None:
     process = RenderProcess([sys.executable, "-c", "pass"])
     with pytest.raises(Unavailable):
         await process.ask(b"{}")
-    await process.close()
+    process.close()
 
 
 def test_a_request_that_fails_is_answered_with_the_place() -> None:
