@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -86,11 +87,12 @@ async def baseline_code(
     """The baseline of a commit; `first` are paths to show before all others. Same input, same answer."""
     entries = await tracked_files(repo, commit)
     wanted = {path: n for n, path in enumerate(first)}
+    # names are judged in a thread: with many thousand files that is computing the event loop should not do
+    candidates, left = await asyncio.to_thread(_judge, entries, wanted)
     budget = _file_budget(budget_tokens)
     shown: list[SourceFile] = []
-    left: list[LeftOut] = []
     async with blob_reader(repo) as read:
-        for entry in sorted(entries, key=lambda e: _order(e, wanted)):
+        for entry in candidates:
             found = await _look(entry, budget, read)
             if isinstance(found, SourceFile):
                 shown.append(found)
@@ -100,23 +102,30 @@ async def baseline_code(
     return Baseline(
         budget_tokens,
         tuple(shown),
-        tuple(sorted(entry.path for entry in entries if _readable(entry.path))),
+        tuple(sorted(entry.path for entry in entries if entry.path.isprintable())),
         tuple(sorted(left, key=lambda one: one.path)),
     )
 
 
-def _order(entry: TreeEntry, wanted: dict[str, int]) -> tuple[int, int, int, str]:
-    return (wanted.get(entry.path, len(wanted)), rank(entry.path), entry.size, entry.path)
+def _judge(entries: Sequence[TreeEntry], wanted: dict[str, int]) -> tuple[list[TreeEntry], list[LeftOut]]:
+    """The files that may be shown, in their order, and those that may not."""
+    left = []
+    ranked = []
+    for entry in entries:
+        reason = _reason(entry)
+        if reason is None:
+            place = (wanted.get(entry.path, len(wanted)), rank(entry.path), entry.size, entry.path)
+            ranked.append((place, entry))
+        else:
+            shown = entry.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            left.append(LeftOut(shown, reason, tokens_of_bytes(entry.size)))
+    return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])], left
 
 
 async def _look(entry: TreeEntry, budget: int, read: ReadBlob) -> SourceFile | LeftOut:
     tokens = tokens_of_bytes(entry.size)
-    if not _readable(entry.path):
-        shown = entry.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return LeftOut(shown, "unreadable_name", tokens)
-    reason = _reason(entry) or ("budget" if tokens > budget else None)
-    if reason is not None:
-        return LeftOut(entry.path, reason, tokens)
+    if tokens > budget:
+        return LeftOut(entry.path, "budget", tokens)
     text = text_of(await read(entry.object))
     if text is None:
         return LeftOut(entry.path, "binary", tokens)
@@ -127,13 +136,11 @@ async def _look(entry: TreeEntry, budget: int, read: ReadBlob) -> SourceFile | L
 
 
 def _reason(entry: TreeEntry) -> str | None:
+    if not entry.path.isprintable():
+        return "unreadable_name"
     if entry.mode in (LINK, SUBMODULE):
         return "link" if entry.mode == LINK else "submodule"
     return refused_by_name(entry.path) or ("huge" if entry.size > MAX_FILE_BYTES else None)
-
-
-def _readable(path: str) -> bool:
-    return path.isprintable()
 
 
 def _file_budget(budget_tokens: int) -> int:

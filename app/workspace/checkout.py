@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.workspace.files import UnsafePath
 from app.workspace.repository import SUBMODULE, Repository, TreeEntry, blob_reader, tracked_files
+from app.workspace.writer import WriteFailed
 
 _BATCH_BYTES = 4 * 1024 * 1024
 
@@ -28,8 +29,10 @@ async def checkout(repo: Repository, commit: str, target: Path) -> None:
     try:
         await _fill(repo, entries, fresh)
         await asyncio.to_thread(_swap, fresh, target)
-    except BaseException:
+    except BaseException as error:
         await asyncio.to_thread(shutil.rmtree, fresh, True)
+        if isinstance(error, OSError):
+            raise WriteFailed(f"commit {commit[:12]} can not be checked out: {error.strerror}") from error
         raise
 
 

@@ -59,7 +59,7 @@ async def build_commit(repo: Repository, plan: CommitPlan) -> str:
     lines = []
     for file in plan.files:
         # control files were judged when the file was accepted; everything else is checked again
-        path = check_path(file.path, permitted=frozenset({file.path}))
+        path = check_path(file.path, permitted=frozenset({file.path.rpartition("/")[2]}))
         mode = _mode(path, modes)
         name = await git(repo.git, "hash-object", "--no-filters", "-w", "--stdin", stdin=file.data())
         lines.append(f"{mode} {name.decode().strip()}\t{path}\0".encode())

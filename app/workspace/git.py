@@ -26,6 +26,7 @@ _FLAGS = (
     "core.protectNTFS=true",
     "core.attributesFile=/dev/null",
     "core.fsync=committed",
+    "core.filesRefLockTimeout=1000",
     "core.quotePath=false",
     "protocol.allow=never",
     "submodule.recurse=false",
@@ -83,7 +84,7 @@ async def git(
     try:
         async with asyncio.timeout(timeout_s), git_process(caller, *arguments, env=env) as process:
             output, errors, _ = await asyncio.gather(
-                _read(process.stdout, limit), _read(process.stderr, 64 * 1024), _feed(process, stdin)
+                _read(process.stdout, limit), _head(process.stderr), _feed(process, stdin)
             )
             code = await process.wait()
     except TimeoutError as error:
@@ -152,6 +153,8 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_TERMINAL_PROMPT": "0",
+        # the repository's own protocol.<name>.allow would win over protocol.allow=never; this wins over both
+        "GIT_ALLOW_PROTOCOL": "none",
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
@@ -172,6 +175,15 @@ async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
             raise GitError(f"git wrote more than {limit} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+async def _head(stream: asyncio.StreamReader | None) -> bytes:
+    """The first words; the rest is read and dropped, so that git never waits for a reader."""
+    assert stream is not None  # noqa: S101  it is a pipe
+    head = b""
+    while part := await stream.read(1 << 16):
+        head = (head + part)[:4096]
+    return head
 
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:

@@ -50,11 +50,12 @@ def check_protected(path: str, protected: Sequence[str]) -> None:
     segments = fold(path).split("/")
     prefixes = ["/".join(segments[: n + 1]) for n in range(len(segments))]
     for pattern in protected:
-        wanted = fold(pattern.strip().removeprefix("./").strip("/").removesuffix("/**"))
+        wanted = fold(pattern.strip().removeprefix("./").strip("/").removesuffix("/**").removeprefix("**/"))
         if not wanted:
             continue
         candidates = prefixes if "/" in wanted else [*prefixes, *segments]
-        if any(fnmatchcase(candidate, wanted) for candidate in candidates):
+        forms = (wanted, wanted.replace("/**/", "/"))
+        if any(fnmatchcase(candidate, form) for candidate in candidates for form in forms):
             raise UnsafePath(path, "protected", f"the project protects '{pattern}'")
 
 

@@ -65,7 +65,12 @@ async def open_repository(path: Path) -> Repository:
             caller, "rev-parse", "--path-format=absolute", "--absolute-git-dir", "--git-common-dir"
         )
     except (GitError, OSError) as error:
-        raise NotARepository(f"{path} is not a usable git repository: {error}", path=str(path)) from error
+        owner = git_dir.stat().st_uid
+        raise NotARepository(
+            f"{path} is not a usable git repository: {error} (its owner has the user id {owner}; "
+            "a service that runs as root calls git as that user, who must be able to reach the folder)",
+            path=str(path),
+        ) from error
     own, common = answer.splitlines()
     return Repository(path, Caller(Path(own), caller.user, caller.group), Path(common))
 

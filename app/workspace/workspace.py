@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.errors import Invalid
 from app.workspace.checkout import checkout
-from app.workspace.files import SourceFile, UnsafePath
+from app.workspace.files import SourceFile, UnsafePath, latest
 from app.workspace.paths import check_path
 from app.workspace.repository import LINK, SUBMODULE, Repository, tracked_files
 from app.workspace.writer import Written, write_files
@@ -41,7 +41,8 @@ async def rebuild(
     """Make `target` anew: the base commit, then the files of the run, which were accepted before."""
     await asyncio.to_thread(_make_parents, target)
     await checkout(repo, base_commit, target)
-    return await asyncio.to_thread(write_files, target, files, permitted=permitted, accepted=True)
+    current = latest([files])
+    return await asyncio.to_thread(write_files, target, current, permitted=permitted, accepted=True)
 
 
 async def apply_files(

@@ -1,5 +1,6 @@
 """The branch of a run: a safe name, created exactly once."""
 
+import asyncio
 import os
 import time
 
@@ -46,6 +47,22 @@ async def test_a_branch_is_created_once_and_creating_it_again_with_the_same_comm
     await publish_commit(repo, "workbench/x", head)
     await publish_commit(repo, "workbench/x", head)
     assert await branch_commit(repo, "workbench/x") == head
+
+
+async def test_of_many_that_create_one_branch_at_once_with_the_same_commit_all_succeed(repo):
+    head = await head_commit(repo)
+    await asyncio.gather(*(publish_commit(repo, "workbench/x", head) for _ in range(8)))
+    assert await branch_commit(repo, "workbench/x") == head
+
+
+async def test_of_two_that_create_one_branch_with_different_commits_one_wins(repo):
+    commits = [await head_commit(repo), await head_commit(repo, "HEAD~1")]
+    outcomes = await asyncio.gather(
+        *(publish_commit(repo, "workbench/x", commit) for commit in commits), return_exceptions=True
+    )
+    lost = [outcome for outcome in outcomes if outcome is not None]
+    assert [type(outcome) for outcome in lost] == [BranchExists]
+    assert await branch_commit(repo, "workbench/x") in commits
 
 
 async def test_a_branch_at_another_commit_is_never_moved(repo):

@@ -9,7 +9,7 @@ from app.workspace.checkout import checkout
 from app.workspace.files import UnsafePath
 from app.workspace.git import GitError
 from app.workspace.repository import EmptyRepository, head_commit, open_repository
-from app.workspace.writer import list_files
+from app.workspace.writer import WriteFailed, list_files
 
 
 async def opened(folder):
@@ -110,6 +110,20 @@ async def test_a_crafted_tree_that_names_a_way_out_is_refused(make_repo, run_git
     with pytest.raises(UnsafePath, match="leaves its folder"):
         await checkout((await opened(folder))[0], commit, tmp_path / "out/files")
     assert not (tmp_path / "out").exists()
+
+
+async def test_a_crafted_tree_with_a_file_and_a_folder_of_one_name_is_a_clear_error(
+    make_repo, run_git, tmp_path
+):
+    folder = make_repo()
+    blob = run_git(folder, "rev-parse", "HEAD:README.md")
+    inner = run_git(folder, "mktree", input=f"100644 blob {blob}\tx\n")
+    (tmp_path / "tree").write_bytes(b"100644 a\0" + bytes.fromhex(blob) + b"40000 a\0" + bytes.fromhex(inner))
+    tree = run_git(folder, "hash-object", "-t", "tree", "-w", "--literally", str(tmp_path / "tree"))
+    commit = run_git(folder, "commit-tree", tree, "-m", "Twice")
+    with pytest.raises(WriteFailed, match="can not be checked out"):
+        await checkout((await opened(folder))[0], commit, tmp_path / "out/files")
+    assert os.listdir(tmp_path / "out") == []
 
 
 async def test_large_files_are_written_in_several_batches(make_repo, tmp_path):

@@ -144,6 +144,11 @@ async def test_links_submodules_and_paths_outside_are_never_committed(make_repo,
         await build_commit(repo, plan)
 
 
+async def test_a_permitted_control_file_is_committed_under_its_plain_path(make_repo):
+    repo, plan = await plan_for(make_repo(), (SourceFile("./tests/conftest.py", "x"),))
+    assert await commit_files(repo, await build_commit(repo, plan)) == [("A", "tests/conftest.py")]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"author_name": "A <b>"}, {"author_email": "a\nb"}, {"at": datetime(2026, 1, 1)}, {"branch": "-x"}],

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,8 @@ async def test_nothing_of_the_service_s_environment_reaches_git(stand_in, monkey
     assert "secret" not in seen
     assert names == {
         "PATH", "HOME", "LANG", "LC_ALL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_TERMINAL_PROMPT",
-        "GIT_LITERAL_PATHSPECS", "GIT_OPTIONAL_LOCKS", "GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH",
-        "GIT_ATTR_NOSYSTEM", "GIT_PAGER", "GIT_EDITOR",
+        "GIT_ALLOW_PROTOCOL", "GIT_LITERAL_PATHSPECS", "GIT_OPTIONAL_LOCKS", "GIT_NO_REPLACE_OBJECTS",
+        "GIT_NO_LAZY_FETCH", "GIT_ATTR_NOSYSTEM", "GIT_PAGER", "GIT_EDITOR",
     }  # fmt: skip
 
 
@@ -104,6 +105,36 @@ async def test_the_flags_stop_what_the_repository_configures(make_repo, plant):
         "HEAD",
     )
     assert os.listdir(traces) == []
+
+
+async def test_a_missing_object_is_never_fetched_by_a_command_that_the_repository_names(
+    make_repo, run_git, tmp_path
+):
+    folder = make_repo()
+    trap = {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "trap",
+        "remote.trap.promisor": "true",
+        "remote.trap.url": f"ext::sh -c touch% {tmp_path}/trace",
+        "protocol.ext.allow": "always",
+    }
+    for key, value in trap.items():
+        run_git(folder, "config", key, value)
+    blob = run_git(folder, "rev-parse", "HEAD:README.md")
+    (folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    repo = await open_repository(folder)
+    with pytest.raises(GitError):
+        await git(repo.git, "cat-file", "blob", blob)
+    assert not (tmp_path / "trace").exists()
+    with pytest.raises(subprocess.CalledProcessError):
+        run_git(folder, "cat-file", "blob", blob)
+    assert (tmp_path / "trace").exists(), "the trap works for a person"
+
+
+async def test_a_command_that_complains_a_lot_still_succeeds(stand_in):
+    assert (
+        await git(stand_in("seq 1 200000 >&2; echo done".replace("seq", "/usr/bin/seq")), "gc") == b"done\n"
+    )
 
 
 async def test_the_service_s_own_repository_is_worked_on_as_the_service(make_repo):

@@ -97,7 +97,9 @@ def test_the_message_escapes_what_could_move_a_terminal():
     ("path", "pattern"),
     [("secrets/key.txt", "secrets"), ("secrets/key.txt", "secrets/"), ("secrets/a/b", "secrets/**"),
      ("a/b.sql", "*.sql"), ("migrations/1/x.py", "migrations/*"), ("Secrets/x", "secrets/*"),
-     ("a/LICENSE", "license"), ("a/deploy/x", "deploy"), ("a/b/c.py", "a/*/c.py")],
+     ("a/LICENSE", "license"), ("a/deploy/x", "deploy"), ("a/b/c.py", "a/*/c.py"),
+     ("x.sql", "**/*.sql"), ("a/b/x.sql", "**/*.sql"), ("a/c", "a/**/c"),
+     ("a/b/c", "a/**/c")],
 )  # fmt: skip
 def test_a_protected_pattern_covers_names_folders_and_everything_below(path, pattern):
     with pytest.raises(UnsafePath, match="the project protects"):

@@ -16,6 +16,7 @@ import pytest
 
 from app.workspace.beneath import open_beneath, open_root
 from app.workspace.files import SourceFile, UnsafePath, latest
+from app.workspace.placement import place, stage, undo, verify
 from app.workspace.writer import WriteFailed, list_files, write_files
 
 
@@ -171,6 +172,20 @@ def test_a_failure_half_way_restores_every_file_and_folder(root, digest, tmp_pat
     assert not (root / "n").exists()
 
 
+def test_a_file_that_changed_after_its_rename_is_noticed(root):
+    descriptor = open_root(root)
+    step = stage(descriptor, "app/main.py", b"new\n", [])
+    place(step)
+    verify(descriptor, step)
+    (root / "app/main.py").write_text("something else\n")
+    with pytest.raises(UnsafePath, match="changed it during the write"):
+        verify(descriptor, step)
+    undo(descriptor, [step], [])
+    assert (root / "app/main.py").read_text() == "old\n"
+    os.close(step.folder)
+    os.close(descriptor)
+
+
 def test_a_workspace_that_is_gone_is_a_clear_error(tmp_path):
     with pytest.raises(WriteFailed, match="rebuild it"):
         write_files(tmp_path / "nothing", [SourceFile("a", "b")])
@@ -194,6 +209,7 @@ WITHOUT_OPENAT2 = """
 import ctypes, sys
 from pathlib import Path
 from app.workspace.files import SourceFile
+from app.workspace.placement import place, stage, undo, verify
 from app.workspace.writer import write_files
 ctypes.CDLL(None).personality(8)  # the kernel now calls itself 32-bit
 write_files(Path(sys.argv[1]), [SourceFile("app/main.py", "new")])
@@ -212,5 +228,5 @@ def test_without_openat2_nothing_is_written_and_the_error_says_what_is_needed(ro
 
 
 def test_a_later_round_replaces_the_file_of_an_earlier_one():
-    rounds = [[SourceFile("b", "1"), SourceFile("a", "1")], [SourceFile("b", "2")]]
+    rounds = [[SourceFile("b", "1"), SourceFile("a", "1")], [SourceFile("./b", "2")]]
     assert latest(rounds) == (SourceFile("a", "1"), SourceFile("b", "2"))
