@@ -22,7 +22,7 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 OUTER_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 """All that bubblewrap itself gets: its environment stays readable at /proc/1/environ inside."""
 STAGE = Path("/run/workbench-sandbox")
-"""As root only: an empty folder over which each run mounts, in a mount namespace of its own."""
+"""As root only: empty folders over which each run mounts, in a mount namespace of its own."""
 
 ETC = {
     "/etc/passwd": "sandbox:x:1000:1000:sandbox:/home/sbx:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
@@ -33,15 +33,14 @@ ETC = {
 STAGE_SCRIPT = """
 set -e
 stage=$1; shift
-mount -t tmpfs -o mode=0755,nosuid,nodev,size=1m tmpfs "$stage"
 n=0
 while [ "$1" != -- ]; do
-  mkdir "$stage/$n"; mount --bind "$1" "$stage/$n"; n=$((n+1)); shift
+  mount --bind "$1" "$stage/$n"; n=$((n+1)); shift
 done
 shift
 exec "$@"
 """
-"""Binds each folder below the stage, so that the other user reaches it even under a closed home."""
+"""Binds each folder on the stage, so that the other user reaches it even under a closed home."""
 
 COPY_FAILED = 125
 INNER_SCRIPT = f"""
@@ -107,19 +106,14 @@ def chain(tools: Tools, user: SystemUser | None, layout: Layout, options: int, i
     bwrap = [tools.bwrap, "--args", str(options), "--", *inner]
     if user is None:
         return bwrap
-    unshare = [
-        tools.root["unshare"],
-        "--mount",
-        "--propagation",
-        "private",
-        tools.root["sh"],
-        "-c",
-        STAGE_SCRIPT,
-    ]
-    folders = [str(real) for real, _ in layout.folders]
     identity = [f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups"]
     weaker = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
-    return [*unshare, "sh", str(stage()), *folders, "--", tools.root["setpriv"], *identity, *weaker, *bwrap]
+    setpriv = [tools.root["setpriv"], *identity, *weaker, *bwrap]
+    if not layout.folders:
+        return setpriv
+    apart = [tools.root["unshare"], "--mount", "--propagation", "private"]
+    script = [tools.root["sh"], "-c", STAGE_SCRIPT, "sh", str(stage(len(layout.folders)))]
+    return [*apart, *script, *(str(real) for real, _ in layout.folders), "--", *setpriv]
 
 
 def inner(tools: Tools, limits: Limits, argv: Iterable[str]) -> list[str]:
@@ -157,16 +151,18 @@ def data_file(name: str, content: bytes, files: ExitStack) -> int:
     return fd
 
 
-def stage() -> Path:
-    """The mount point for root, made on the first use; refused when somebody else could have made it."""
+def stage(places: int, folder: Path = STAGE) -> Path:
+    """The mount points for root, made on the first use; refused when somebody else could have made them."""
     try:
-        STAGE.mkdir(mode=0o755, exist_ok=True)
-        found = STAGE.lstat()
+        _open_folder(folder)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise SandboxUnavailable(f"{folder} must be a folder that only root can write; remove it")
+        for number in range(places):
+            _open_folder(folder / str(number))
     except OSError as error:
-        raise SandboxUnavailable(f"can not make the folder {STAGE}: {error.strerror}") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise SandboxUnavailable(f"{STAGE} must be a folder that only root can write; remove it")
-    return STAGE
+        raise SandboxUnavailable(f"can not make a folder in {folder}: {error.strerror}") from error
+    return folder
 
 
 def require_reachable(layout: Layout, user: SystemUser | None) -> None:
@@ -176,6 +172,13 @@ def require_reachable(layout: Layout, user: SystemUser | None) -> None:
             raise InterpreterUnusable(
                 f"the sandbox's user can not enter {real}; open it (`chmod o+rx`) or name another interpreter"
             )
+
+
+def _open_folder(path: Path) -> None:
+    """Made for everybody to enter, whatever the umask of the service."""
+    if not path.exists():
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
 
 
 def _isolation() -> list[str]:
