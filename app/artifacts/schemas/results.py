@@ -30,6 +30,6 @@ class TestResults(Document):
     failing: list[FailingTest] = Field(description="Failed and broken tests")
     reason: str = Field(description="Why this outcome, in words")
     exit_code: int | None = Field(description="Null: the command was killed")
-    ended: str = Field(description="How the command ended, like exited, timeout or killed")
+    ended: str = Field(description="How the command ended, like exit, timeout or memory")
     duration_s: float = Field(description="Seconds the command took", ge=0)
     output_tail: str = Field(description="End of what the command printed")

@@ -121,8 +121,8 @@ TEST_RESULTS: dict[str, Any] = {
     "skipped": 1,
     "failing": [],
     "reason": "3 passed, 1 skipped",
-    "exit_code": None,
-    "ended": "exited",
+    "exit_code": 0,
+    "ended": "exit",
     "duration_s": 1.5,
     "output_tail": "3 passed, 1 skipped in 0.02s",
 }
