@@ -16,6 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 """The checkout: holds seeds/, templates/ and migrations/."""
 
 
+SCRIPTS_ONLY = frozenset({f"{PREFIX}PYTHON", f"{PREFIX}TEST_DATABASE_URL", f"{PREFIX}IN_SANDBOX"})
+"""Variables that the scripts, the tests and the sandbox use, not the service."""
+ENV_FILES = (ROOT / ".env", ".env")
+"""The checkout's and the current folder's; the latter wins."""
+
+
 def _alias(name: str) -> AliasChoices:
     """The prefixed name, and the plain name that other tools use too."""
     return AliasChoices(f"{PREFIX}{name}", name)
@@ -33,7 +39,7 @@ class Settings(BaseSettings):
     """Read once at start-up and passed down; nothing else reads the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=ENV_FILES, extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
 
     anthropic_api_key: SecretStr | None = Field(None, validation_alias=_alias("ANTHROPIC_API_KEY"))
@@ -90,8 +96,8 @@ class Settings(BaseSettings):
 
 def unknown_names() -> list[str]:
     """A warning line for each WORKBENCH_ variable that no setting reads, with the nearest known name."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    given = set(os.environ) | set(dotenv_values(".env"))
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | SCRIPTS_ONLY
+    given = set(os.environ).union(*(dotenv_values(file) for file in ENV_FILES))
     lines = []
     for name in sorted(n for n in given if n.startswith(PREFIX) and n not in known):
         near = difflib.get_close_matches(name, known, n=1)
