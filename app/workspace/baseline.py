@@ -63,7 +63,8 @@ class Baseline:
         """As the workspace is after `files` were written: they come first, others give way."""
         changed = {file.path for file in files}
         kept = [file for file in self.files if file.path not in changed]
-        budget = _file_budget(self.budget_tokens)
+        paths = tuple(sorted({*self.map, *changed}))
+        budget = _file_budget(self.budget_tokens, paths)
         shown: list[SourceFile] = []
         left = [one for one in self.left_out if one.path not in changed]
         for file in (*sorted(files, key=lambda f: f.path), *kept):
@@ -76,7 +77,7 @@ class Baseline:
         return replace(
             self,
             files=tuple(shown),
-            map=tuple(sorted({*self.map, *changed})),
+            map=paths,
             left_out=tuple(sorted(left, key=lambda one: one.path)),
         )
 
@@ -86,10 +87,11 @@ async def baseline_code(
 ) -> Baseline:
     """The baseline of a commit; `first` are paths to show before all others. Same input, same answer."""
     entries = await tracked_files(repo, commit)
-    wanted = {path: n for n, path in enumerate(first)}
+    wanted = {path.removeprefix("./"): n for n, path in enumerate(first)}
+    paths = tuple(sorted(entry.path for entry in entries if entry.path.isprintable()))
     # names are judged in a thread: with many thousand files that is computing the event loop should not do
     candidates, left = await asyncio.to_thread(_judge, entries, wanted)
-    budget = _file_budget(budget_tokens)
+    budget = _file_budget(budget_tokens, paths)
     shown: list[SourceFile] = []
     async with blob_reader(repo) as read:
         for entry in candidates:
@@ -102,7 +104,7 @@ async def baseline_code(
     return Baseline(
         budget_tokens,
         tuple(shown),
-        tuple(sorted(entry.path for entry in entries if entry.path.isprintable())),
+        paths,
         tuple(sorted(left, key=lambda one: one.path)),
     )
 
@@ -143,8 +145,10 @@ def _reason(entry: TreeEntry) -> str | None:
     return refused_by_name(entry.path) or ("huge" if entry.size > MAX_FILE_BYTES else None)
 
 
-def _file_budget(budget_tokens: int) -> int:
-    return int(budget_tokens * (1 - MAP_SHARE - LEFT_OUT_SHARE))
+def _file_budget(budget_tokens: int, paths: Sequence[str]) -> int:
+    """What is left for files beside the list of paths, which takes its share or less."""
+    listed = estimate_tokens(json.dumps(paths, ensure_ascii=False)) + len(paths)
+    return int(budget_tokens * (1 - LEFT_OUT_SHARE) - min(listed, budget_tokens * MAP_SHARE))
 
 
 def _cost(file: SourceFile) -> int:

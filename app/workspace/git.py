@@ -105,19 +105,7 @@ async def git_process(
     caller: Caller, *arguments: str, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A running git command with pipes; its whole process group is dead when the block ends."""
-    identity: dict[str, object] = {}
-    if caller.user is not None:
-        identity = {"user": caller.user, "group": caller.group, "extra_groups": []}
-    process = await asyncio.create_subprocess_exec(
-        *_command(caller.git_dir, arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(env or {}),
-        cwd="/",
-        start_new_session=True,
-        **identity,  # type: ignore[arg-type]
-    )
+    process = await _start(caller, arguments, env or {})
     try:
         yield process
     finally:
@@ -125,6 +113,30 @@ async def git_process(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await asyncio.shield(process.wait())
+
+
+async def _start(
+    caller: Caller, arguments: Sequence[str], env: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    identity: dict[str, object] = {}
+    if caller.user is not None:
+        identity = {"user": caller.user, "group": caller.group, "extra_groups": []}
+    try:
+        return await asyncio.create_subprocess_exec(
+            *_command(caller.git_dir, arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(env),
+            cwd="/",
+            start_new_session=True,
+            **identity,  # type: ignore[arg-type]
+        )
+    except PermissionError as error:
+        raise GitError(
+            f"git can not be started as user {caller.user}, who owns {caller.git_dir}: "
+            "run the service as that user, or let it change users"
+        ) from error
 
 
 def _command(git_dir: Path, arguments: Sequence[str]) -> list[str]:

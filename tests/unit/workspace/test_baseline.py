@@ -42,7 +42,7 @@ async def test_readme_and_small_source_files_come_first_tests_and_prose_later(ma
 
 
 async def test_files_that_the_architect_names_come_before_all_others(make_repo):
-    baseline = await shown(make_repo(PROJECT), first=["tests/test_small.py", "nothing.py", "app/big.py"])
+    baseline = await shown(make_repo(PROJECT), first=["./tests/test_small.py", "nothing.py", "app/big.py"])
     assert names(baseline)[:3] == ["tests/test_small.py", "app/big.py", "README.md"]
 
 

@@ -86,6 +86,12 @@ async def test_a_process_that_reads_nothing_does_not_block_the_caller(stand_in):
     assert await git(stand_in("exec 0<&-; echo done"), "hash-object", stdin=b"x" * 1_000_000) == b"done\n"
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may start git as anybody")
+async def test_a_user_that_can_not_be_taken_on_is_a_clear_error(tmp_path):
+    with pytest.raises(GitError, match="can not be started as user 12345"):
+        await git(Caller(tmp_path, 12345, 12345), "status")
+
+
 async def test_a_missing_git_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match="apt-get install git"):

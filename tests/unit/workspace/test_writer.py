@@ -18,6 +18,7 @@ from app.workspace.beneath import open_beneath, open_root
 from app.workspace.files import SourceFile, UnsafePath, latest
 from app.workspace.placement import place, stage, undo, verify
 from app.workspace.writer import WriteFailed, list_files, write_files
+from tests.unit.workspace.hostile import HOSTILE
 
 
 @pytest.fixture
@@ -75,6 +76,14 @@ def test_one_bad_path_keeps_all_others_from_being_written(root):
     assert refusal(root, "app/main.py", "conftest.py") == "build_file"
     assert refusal(root, "a.py", "A.py") == "duplicate"
     assert (root / "app/main.py").read_text() == "old\n"
+
+
+def test_no_hostile_path_ever_changes_a_byte_inside_or_outside(root, digest):
+    before = digest(root.parent)
+    for path in (path for paths in HOSTILE.values() for path in paths):
+        with pytest.raises(UnsafePath):
+            write_files(root, [SourceFile("fresh/one.py", "1"), SourceFile(path, "evil\n")])
+    assert digest(root.parent) == before
 
 
 def test_protected_paths_are_refused_and_permitted_control_files_are_written(root):
