@@ -71,6 +71,7 @@ class AnthropicBackend:
                 "or choose another backend"
             )
         if self._client is None:
+            self._server.check_url()
             self._client = anthropic.AsyncAnthropic(
                 api_key=self._key,
                 base_url=self._server.url,

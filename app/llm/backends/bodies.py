@@ -1,4 +1,4 @@
-"""The cap on what a server may send back; shared by both HTTP stacks."""
+"""The limits of a connection, shared by both HTTP stacks: how much may come back, how long it idles."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of one response; an answer is a few hundred kilobytes at most."""
+
+IDLE_S = 2.0
+"""Seconds an idle connection is kept. Local servers hang up after 5: a request into that loses its reply."""
 
 PLAIN = {"accept-encoding": "identity"}
 """Sent with every request: a compressed body could grow a thousandfold after it was counted."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from app.llm.backends.retry_after import retry_after_s
 from app.llm.errors import (
@@ -39,6 +41,8 @@ _KINDS: dict[int, type[LLMError]] = {
     503: Overloaded,
     529: Overloaded,
 }
+_SECRET_CHARS = 8
+"""A shorter key is none, and cutting it out would tear words apart."""
 _TRANSIENT = frozenset({408, 409, 425})
 
 
@@ -53,10 +57,27 @@ class Server:
     secret: str = ""
     """Cut out of every message: some servers repeat the key they refuse."""
 
+    @property
+    def place(self) -> str:
+        """The URL without a user and password in it."""
+        return re.sub(r"//[^/]*@", "//", self.url)
+
+    def check_url(self) -> None:
+        """Raises `BackendDown` for an address that no client can use, before anything is sent."""
+        try:
+            parts = urlsplit(self.url)
+            fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise BackendDown(
+                f"{self.place!r} is no http:// or https:// address of {self.name}. {self.remedy}"
+            )
+
     def says(self, text: object) -> str:
         """What the server said, as one short line without the key."""
         line = " ".join(str(text).split())
-        if self.secret:
+        if len(self.secret) >= _SECRET_CHARS:
             line = line.replace(self.secret, "***")
         return line[:500]
 
@@ -72,22 +93,24 @@ class Server:
 
     def unreachable(self, cause: BaseException) -> BackendDown:
         """No connection: nothing was sent."""
-        return BackendDown(f"no answer from {self.name} at {self.url}: {self._why(cause)}. {self.remedy}")
+        return BackendDown(f"no answer from {self.name} at {self.place}: {self._why(cause)}. {self.remedy}")
 
     def lost(self, cause: BaseException | str) -> ReplyLost:
         """A reply that broke off or can not be read; it may have been billed."""
-        return ReplyLost(f"{self.name} at {self.url} sent no usable reply: {self._why(cause)}. {self.remedy}")
+        return ReplyLost(
+            f"{self.name} at {self.place} sent no usable reply: {self._why(cause)}. {self.remedy}"
+        )
 
     def broken(self, what: str) -> BackendDown:
         """A whole reply that holds no answer."""
-        return BackendDown(f"{self.name} at {self.url} sent no answer: {self.says(what)}. {self.remedy}")
+        return BackendDown(f"{self.name} at {self.place} sent no answer: {self.says(what)}. {self.remedy}")
 
     def unsendable(self, cause: UnicodeEncodeError) -> RequestRefused:
         return RequestRefused(f"the prompt can not be sent to {self.name}: {cause.reason}")
 
     def silent(self) -> DeadlineExceeded:
         """Connected, but not one byte within the timeout of the socket."""
-        return DeadlineExceeded(f"{self.name} at {self.url} stopped answering")
+        return DeadlineExceeded(f"{self.name} at {self.place} stopped answering")
 
     def _why(self, cause: BaseException | str) -> str:
         return self.says(cause) or type(cause).__name__

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import ollama
 
-from app.llm.backends.bodies import PLAIN, UnfitBody, capped, check_headers
+from app.llm.backends.bodies import IDLE_S, PLAIN, UnfitBody, capped, check_headers
 from app.llm.backends.counts import ESTIMATED, count, estimated, prompt_tokens
 from app.llm.backends.failures import Server, with_models
 from app.llm.dialect import to_dialect
@@ -25,6 +25,7 @@ from app.usage.tokens import Tokens
 
 TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 """Per socket operation; the SDK's default is none at all. The total deadline belongs to the caller."""
+LIMITS = httpx.Limits(keepalive_expiry=IDLE_S)
 
 _BROKEN = (
     ollama.ResponseError,
@@ -35,6 +36,7 @@ _BROKEN = (
     UnicodeError,
     RecursionError,
 )
+_HOST = "127.0.0.1:11434"
 _REMEDY = "Check that Ollama runs (`ollama serve`), and WORKBENCH_OLLAMA_HOST"
 
 
@@ -42,7 +44,10 @@ class OllamaBackend:
     name: BackendName = "ollama"
 
     def __init__(self, settings: Settings) -> None:
-        self._server = Server("Ollama", settings.ollama_host, _REMEDY)
+        # OLLAMA_HOST is often set without a scheme; the SDK then adds scheme and port.
+        self._host = settings.ollama_host or _HOST
+        url = self._host if "//" in self._host else f"http://{self._host}"
+        self._server = Server("Ollama", url, _REMEDY)
         self._client: _Client | None = None
 
     async def answer(self, call: Call) -> Answer:
@@ -65,7 +70,9 @@ class OllamaBackend:
     async def _send(
         self, method: str, path: str, body: dict[str, JSON] | None = None, model: str = ""
     ) -> dict[str, JSON]:
-        self._client = self._client or _Client(self._server.url)
+        if self._client is None:
+            self._server.check_url()
+            self._client = _Client(self._host)
         try:
             response = await self._client.send(method, path, body)
             reply = response.json()
@@ -118,7 +125,7 @@ class _Client(ollama.AsyncClient):
             host,
             timeout=TIMEOUT,
             headers=PLAIN,
-            transport=_Transport(),
+            transport=_Transport(limits=LIMITS),
             follow_redirects=False,
             trust_env=False,
         )

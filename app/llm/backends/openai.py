@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -45,7 +44,7 @@ class OpenAIBackend:
         secret = settings.openai_api_key
         self._key = secret.get_secret_value().strip() if secret else ""
         self._server = Server("the OpenAI-compatible server", settings.openai_base_url, _REMEDY, self._key)
-        self._local = urlsplit(settings.openai_base_url).hostname != "api.openai.com"
+        self._local = "//api.openai.com" not in settings.openai_base_url
         self._client: openai.AsyncOpenAI | None = None
 
     async def answer(self, call: Call) -> Answer:
@@ -72,6 +71,7 @@ class OpenAIBackend:
 
     def _connect(self) -> openai.AsyncOpenAI:
         if self._client is None:
+            self._server.check_url()
             self._client = openai.AsyncOpenAI(
                 api_key=self._key or _NO_KEY,
                 base_url=self._server.url,

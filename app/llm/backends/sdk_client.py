@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
-from app.llm.backends.bodies import PLAIN, UnfitBody, capped, check_headers
+from app.llm.backends.bodies import IDLE_S, PLAIN, UnfitBody, capped, check_headers
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """Per socket operation. The total deadline of a call belongs to its caller."""
@@ -15,7 +15,7 @@ TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 def http_client() -> httpx2.AsyncClient:
     """Proxies of the environment and redirects would carry the key to another host."""
     return httpx2.AsyncClient(
-        transport=_Transport(),
+        transport=_Transport(limits=httpx2.Limits(keepalive_expiry=IDLE_S)),
         timeout=TIMEOUT,
         headers=PLAIN,
         follow_redirects=False,

@@ -248,6 +248,18 @@ async def test_a_prompt_that_is_no_unicode_is_refused_before_it_is_sent(start: S
         assert stub.requests == []
 
 
+@pytest.mark.parametrize("name", WIRED)
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "ftp://127.0.0.1/v1", "http://127.0.0.1:99999", "http://x:0"]
+)
+async def test_an_address_that_is_none_is_a_clear_error(name: str, url: str) -> None:
+    backend = create_backends(settings_for(name, url))[name]  # type: ignore[index]
+    with pytest.raises(BackendDown, match="is no http:// or https:// address") as caught:
+        await backend.answer(call_to(name))
+    assert "WORKBENCH_" in caught.value.message
+    assert not caught.value.reply_lost
+
+
 async def test_a_redirect_to_another_host_is_never_followed() -> None:
     for name in WIRED:
         async with Stub(name) as elsewhere, Stub(name, "redirect") as stub:

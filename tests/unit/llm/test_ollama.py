@@ -102,6 +102,21 @@ async def test_a_model_that_was_only_loaded_gave_no_answer() -> None:
     assert type(await failure(call(), Shape(stop="load"))) is InvalidAnswer
 
 
+async def test_the_host_needs_no_scheme() -> None:
+    async with Stub("ollama") as stub:
+        backend = OllamaBackend(Settings(_env_file=None, ollama_host=stub.url.removeprefix("http://")))
+        assert (await backend.answer(call())).text == OK
+        await backend.close()
+
+
+async def test_a_password_in_the_address_is_never_shown() -> None:
+    backend = OllamaBackend(Settings(_env_file=None, ollama_host="http://me:hidden@127.0.0.1:1"))
+    with pytest.raises(BackendDown, match=r"http://127\.0\.0\.1:1") as caught:
+        await backend.answer(call())
+    await backend.close()
+    assert "hidden" not in caught.value.message
+
+
 async def test_a_model_list_that_is_none_is_a_typed_error() -> None:
     async with Stub("ollama", models="no_content") as stub:
         backend = OllamaBackend(Settings(_env_file=None, ollama_host=stub.url))
