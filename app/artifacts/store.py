@@ -57,7 +57,7 @@ async def current(session: AsyncSession, pipeline_id: UUID) -> dict[str, Any]:
         .where(Artifact.pipeline_id == pipeline_id, Artifact.current)
         .order_by(Artifact.id)
     )
-    return {name: body for name, body in rows}  # noqa: C416
+    return {name: body for name, body in rows}
 
 
 async def versions(session: AsyncSession, pipeline_id: UUID, name: str) -> Sequence[Artifact]:
