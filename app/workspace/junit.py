@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Literal
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import iterparse
 
 from app.errors import Invalid
 from app.workspace.limits import RESULT_BYTES
 from app.workspace.output import printable
 
+DEPTH = 50
+CASES = 50_000
 MESSAGE_CHARACTERS = 2000
 NAME_CHARACTERS = 300
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One `testcase`; `problem` is the text of its failure or error."""
 
     name: str
-    state: str
-    """`passed`, `failed`, `error` or `skipped`."""
+    state: Literal["passed", "failed", "error", "skipped"]
     problem: str = ""
 
 
@@ -43,31 +47,56 @@ def read(data: bytes) -> Report:
     if len(data) > RESULT_BYTES:
         raise Invalid(f"the JUnit file is larger than {RESULT_BYTES} bytes")
     try:
-        root: Element = fromstring(data, forbid_dtd=True)
+        return _report(iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True))
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise Invalid(f"the JUnit file can not be read: {printable(str(error))[:200]}") from error
-    if root.tag not in ("testsuites", "testsuite"):
-        raise Invalid(f"the file is no JUnit file: its root is {printable(root.tag)[:100]!r}")
-    suites = _outer_suites(root)
-    return Report(
-        cases=tuple(_case(element) for element in root.iter("testcase")),
-        claimed_problems=sum(_number(suite, "failures") + _number(suite, "errors") for suite in suites),
-        claimed_tests=sum(_number(suite, "tests") for suite in suites),
-    )
 
 
-def _outer_suites(root: Element) -> list[Element]:
-    """Suites whose attributes count everything below them once."""
-    return [root] if root.tag == "testsuite" or "tests" in root.attrib else root.findall("testsuite")
+def _report(events: Iterable[tuple[str, Element]]) -> Report:
+    """Count while reading and drop what was counted: a hostile file must not fill the memory."""
+    cases: list[Case] = []
+    above: list[Element] = []
+    suites: list[dict[str, str]] = []
+    for event, element in events:
+        if event == "start":
+            _require_sane(element, above, cases)
+            if _counts_all(element, above):
+                suites.append(dict(element.attrib))
+            above.append(element)
+            continue
+        above.pop()
+        if element.tag == "testcase":
+            cases.append(_case(element))
+        if above and not any(outer.tag == "testcase" for outer in above):
+            above[-1].remove(element)
+    problems = sum(_number(suite, "failures") + _number(suite, "errors") for suite in suites)
+    return Report(tuple(cases), problems, sum(_number(suite, "tests") for suite in suites))
+
+
+def _require_sane(element: Element, above: list[Element], cases: list[Case]) -> None:
+    if not above and element.tag not in ("testsuites", "testsuite"):
+        raise Invalid(f"the file is no JUnit file: its root is {printable(element.tag)[:100]!r}")
+    if len(above) >= DEPTH:
+        raise Invalid(f"the JUnit file is nested deeper than {DEPTH} elements")
+    if len(cases) >= CASES:
+        raise Invalid(f"the JUnit file holds more than {CASES} tests")
+
+
+def _counts_all(element: Element, above: list[Element]) -> bool:
+    """Whether its attributes count all below it, and no suite around it did so already."""
+    if not above:
+        return element.tag == "testsuite" or "tests" in element.attrib
+    root = above[0]
+    return len(above) == 1 and element.tag == "testsuite" and not _counts_all(root, [])
 
 
 def _case(element: Element) -> Case:
     parts = (element.get("classname", ""), element.get("name", ""))
     name = printable("::".join(part for part in parts if part) or "(unnamed)")[:NAME_CHARACTERS]
-    for tag, state in (("failure", "failed"), ("error", "error")):
-        problem = element.find(tag)
-        if problem is not None:
-            return Case(name, state, _text(problem))
+    if (problem := element.find("failure")) is not None:
+        return Case(name, "failed", _text(problem))
+    if (problem := element.find("error")) is not None:
+        return Case(name, "error", _text(problem))
     return Case(name, "passed" if element.find("skipped") is None else "skipped")
 
 
@@ -80,6 +109,6 @@ def _text(problem: Element) -> str:
     return f"{message}\n{trace[len(message) + 1 - MESSAGE_CHARACTERS :]}".strip()
 
 
-def _number(element: Element, attribute: str) -> int:
-    text = element.get(attribute, "0")
+def _number(suite: Mapping[str, str], attribute: str) -> int:
+    text = suite.get(attribute, "0")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

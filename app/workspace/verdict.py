@@ -70,7 +70,7 @@ class Verdict:
 
 
 def judge(execution: Execution, required: Collection[str] = ()) -> Verdict:
-    """Computes for as long as the JUnit file is large (8 MiB: some 100 ms), so call it in a thread.
+    """Computes (a second for a JUnit file of 8 MiB), so call it in a thread.
 
     `required` are names of tests that passed before; one that is gone or skipped now makes a pass suspect.
     """

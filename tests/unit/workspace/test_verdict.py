@@ -137,9 +137,28 @@ def test_a_file_over_8_mib_is_not_parsed() -> None:
         junit.read(b" " * (8 * 1024 * 1024 + 1))
 
 
-def test_deep_nesting_is_no_crash() -> None:
-    report = b"<testsuites>" + b"<testsuite>" * 100_000 + b"</testsuite>" * 100_000 + b"</testsuites>"
-    assert judge(execution(report)).outcome == "suspect"
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (b"<testsuites>" + b"<testsuite>" * 700_000, "nested deeper"),
+        (b"<testsuite>" + b"<testcase/>" * 700_000 + b"</testsuite>", "more than 50000 tests"),
+    ],
+)
+def test_a_file_that_only_wants_memory_is_given_up_early(report: bytes, said: str) -> None:
+    found = judge(execution(report))
+    assert found.outcome == "suspect"
+    assert said in found.reason
+
+
+def test_totals_at_the_root_are_not_counted_twice() -> None:
+    inner = f"<testsuite tests='1'>{GOOD}</testsuite><testsuite tests='1'>{GOOD}</testsuite>"
+    for root in ("<testsuites>", "<testsuites tests='2'>"):
+        assert junit.read(f"{root}{inner}</testsuites>".encode()).claimed_tests == 2
+
+
+def test_what_else_stands_in_a_file_does_not_matter() -> None:
+    extra = "<properties><property name='a'/></properties><system-out>failure</system-out>"
+    assert verdict(extra, GOOD, extra).outcome == "passed"
 
 
 def test_at_most_20_failing_tests_are_listed_with_short_messages() -> None:
