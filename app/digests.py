@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
+
+
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 def canonical(document: Any) -> bytes:
@@ -21,3 +25,19 @@ def digest(document: Any) -> str:
 def text_digest(text: str) -> str:
     """SHA-256 of the text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def writable(text: str) -> str:
+    """The text with NUL and lone surrogates as escapes: neither UTF-8 nor Postgres can hold them."""
+    return _NOT_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def storable(document: Any) -> Any:
+    """The document with every text writable."""
+    if isinstance(document, str):
+        return writable(document)
+    if isinstance(document, dict):
+        return {writable(key): storable(value) for key, value in document.items()}
+    if isinstance(document, (list, tuple)):
+        return [storable(value) for value in document]
+    return document

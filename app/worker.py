@@ -97,7 +97,7 @@ class Worker:
             try:
                 await self._report()
                 await self.sweep()
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, DatabaseError, OSError) as error:
                 log.warning("the sweep could not reach the database: %s", str(error).splitlines()[0])
 
     async def sweep(self) -> int:

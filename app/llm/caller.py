@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from app.digests import writable
 from app.errors import SchemaMismatch, unknown
 from app.llm.digest import request_digest
 from app.llm.errors import DeadlineExceeded, InvalidAnswer, LLMDisabled, LLMError
@@ -175,17 +176,18 @@ class LLMCaller:
 
     async def _attempts(self, call: Call, record: CallRecord, spent: _Spent) -> tuple[Answer, int]:
         """Try until the backend answers, within our patience. Each failure is in the ledger."""
+        backend = self._backend(call.profile.backend)
         for attempt in range(1, self._patience.attempts + 1):
             usage_id = await self._reserve(call, record)
             try:
-                return await self._send(call), usage_id
+                return await self._send(backend, call), usage_id
             except LLMError as error:
                 if not error.reply_lost:  # a lost reply may have been billed: the row stays open
                     tokens = error.tokens or Tokens()
                     cost = _cost(call.profile, tokens)
                     spent.add(tokens, cost)
                     await self._recorder.settle(
-                        usage_id, record, Settlement(error.code, tokens, cost, error.message[:2000])
+                        usage_id, record, Settlement(error.code, tokens, cost, writable(error.message)[:2000])
                     )
                 pause = self._pause(error, attempt)
                 if pause is None:
@@ -210,16 +212,20 @@ class LLMCaller:
             record, tokens=most.input + most.output, cost=_cost(call.profile, most)
         )
 
-    async def _send(self, call: Call) -> Answer:
+    def _backend(self, name: BackendName) -> Backend:
+        if name not in self._backends:
+            raise unknown("LLM backend", name, self._backends)
+        return self._backends[name]
+
+    async def _send(self, backend: Backend, call: Call) -> Answer:
         profile = call.profile
-        if profile.backend not in self._backends:
-            raise unknown("LLM backend", profile.backend, self._backends)
         deadline = profile.timeout_s or (
             self._settings.api_timeout_s if profile.backend == "anthropic" else self._settings.local_timeout_s
         )
         try:
             async with asyncio.timeout(deadline):
-                return await self._backends[profile.backend].answer(call)
+                answer = await backend.answer(call)
+                return replace(answer, text=writable(answer.text))
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"{profile.backend} gave no complete answer within {deadline:g} s "

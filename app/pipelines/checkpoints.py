@@ -90,6 +90,9 @@ async def close_phase(session: AsyncSession, lease: Lease, opened: Opened, resul
             **_failure_of(result),
         },
     )
+    if run.cancel_requested:
+        await _finish(session, run, State.CANCELLED, None)
+        return False
     match result.outcome:
         case Outcome.PASSED:
             return await _advance(session, run, opened)

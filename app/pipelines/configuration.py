@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +13,7 @@ from app.artifacts.documents import shipped_templates
 from app.artifacts.registry import digest as schema_digest
 from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, row_schema
-from app.errors import unknown
+from app.errors import Invalid, unknown
 from app.llm.types import BackendName, Profile, Schema
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.snapshot import (
@@ -116,12 +117,15 @@ class RowSource:
             .where(PhaseConfiguration.definition == name)
             .order_by(PhaseConfiguration.position)
         )
-        return Definition(
-            name=row.name,
-            description=row.description,
-            write_documents=row.write_documents,
-            phases=tuple(as_phase(phase) for phase in phases),
-        )
+        try:
+            return Definition(
+                name=row.name,
+                description=row.description,
+                write_documents=row.write_documents,
+                phases=tuple(as_phase(phase) for phase in phases),
+            )
+        except ValidationError as error:
+            raise _broken(name, error) from error
 
     async def prompt(self, session: AsyncSession, role: str) -> Prompt:
         return await prompts.active(session, role)
@@ -177,6 +181,16 @@ def as_profile(row: ModelProfile) -> Profile:
         temperature=None if row.temperature is None else float(row.temperature),
         timeout_s=None if row.timeout_s is None else float(row.timeout_s),
         price_usd_per_mtok=row.price_usd_per_mtok,
+    )
+
+
+def _broken(name: str, error: ValidationError) -> Invalid:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return Invalid(
+        f"the rows of the definition {name!r} are broken: {place}: {first['msg']}; save it again, or set "
+        "WORKBENCH_DATA_DRIVEN_ORCHESTRATION=false to run the definitions of the files",
+        place=place,
     )
 
 

@@ -10,14 +10,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
-from app.errors import WorkbenchError
+from app.digests import storable
+from app.errors import WorkbenchError, unknown
 from app.pipelines import checkpoints, leases
 from app.pipelines.checkpoints import Opened
 from app.pipelines.leases import Busy, Lease, StaleFence
 from app.pipelines.phases.kind import PhaseContext, PhaseKind, PhaseResult
+from app.pipelines.snapshot import PhaseSpec
 from app.tables import Outcome
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class PhaseExecutionOrchestrator:
 
     async def handle(self, pipeline_id: UUID, draining: asyncio.Event) -> timedelta | None:
         """Use one wake-up. Returns after how long to ask again, or None when there is nothing left to do."""
+        if draining.is_set():
+            return timedelta(0)
         async with self._database.transaction() as session:
             lease = await leases.take(session, pipeline_id, self._worker, self._terms.duration_s)
         match lease:
@@ -115,16 +119,21 @@ class PhaseExecutionOrchestrator:
         """The slow part. A typed error is the phase's result; anything else is a fault of ours."""
         context = self._context(lease, opened)
         try:
-            return await self._kinds[opened.spec.kind].run(context)
+            return _checked(opened.spec, await self._kind(opened.spec.kind).run(context))
         except StaleFence:
             raise
         except WorkbenchError as error:
             return failure(error.code, error.message, error.details)
-        except DBAPIError:
+        except SQLAlchemyError:
             raise
         except Exception as error:
             log.exception("phase %s of pipeline %s", opened.spec.name, lease.pipeline_id)
             return failure("internal", f"{type(error).__name__}: {error}"[:500], {})
+
+    def _kind(self, name: str) -> PhaseKind:
+        if name not in self._kinds:
+            raise unknown("phase kind", name, self._kinds)
+        return self._kinds[name]
 
     def _context(self, lease: Lease, opened: Opened) -> PhaseContext:
         async def progress(kind: str, data: Any) -> None:
@@ -148,4 +157,12 @@ class PhaseExecutionOrchestrator:
 
 
 def failure(code: str, message: str, details: Mapping[str, Any]) -> PhaseResult:
-    return PhaseResult(Outcome.FAILED, detail={"code": code, "message": message, "details": dict(details)})
+    return PhaseResult(
+        Outcome.FAILED, detail=storable({"code": code, "message": message, "details": dict(details)})
+    )
+
+
+def _checked(spec: PhaseSpec, result: PhaseResult) -> PhaseResult:
+    if result.artifact is not None and (spec.artifact is None or spec.output is None):
+        raise ValueError(f"phase {spec.name} made an artifact but its configuration names none")
+    return result

@@ -100,6 +100,10 @@ class PipelineService:
             run = await store.get(session, pipeline_id, lock=True)
             if run.state == State.WAITING:
                 raise Conflict(f"the run waits for {run.reason}", state=run.state, reason=run.reason)
+            if run.state in (State.QUEUED, State.RUNNING):
+                raise Conflict(
+                    f"the run is {run.state} already; wait until the phase has ended", state=run.state
+                )
             check_move(State(run.state), State.QUEUED)
             run.state = State.QUEUED
             run.reason = None
@@ -115,8 +119,8 @@ class PipelineService:
         Does not wait when no worker is alive. A caller that goes away cancels nothing.
         """
         async with self._signals.watch(pipeline_id) as changed:
+            before = await self._last_phase_run(pipeline_id)  # a worker may be faster than we are
             run = await self.start(pipeline_id, Target.STEP)
-            before = await self._last_phase_run(pipeline_id)
             deadline = time.monotonic() + wait_s
             while run.state in (State.QUEUED, State.RUNNING):
                 remaining = deadline - time.monotonic()

@@ -34,6 +34,4 @@ def check_move(current: State, to: State) -> None:
         return
     if current in TERMINAL:
         raise Conflict(f"the run has {current}; a finished run never changes: start a new one", state=current)
-    if to is State.QUEUED and current in (State.QUEUED, State.RUNNING):
-        raise Conflict(f"the run is {current} already; wait until the phase has ended", state=current)
     raise Conflict(f"a {current} run cannot become {to}", state=current)

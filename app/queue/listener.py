@@ -33,7 +33,7 @@ class Listener:
         async with self._changed:
             known = channel in self._callbacks
             self._callbacks.setdefault(channel, []).append(callback)
-            if not known:
+            if not known or self._watcher is None:  # an earlier attempt may have failed to connect
                 await self._restart()
 
     async def remove(self, channel: str, callback: Callback) -> None:

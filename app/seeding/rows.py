@@ -6,17 +6,27 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
+from app.errors import Invalid
 from app.pipelines import definitions
+from app.pipelines.definition import Definition
 from app.pipelines.phases.kind import PhaseKind
 from app.prompts import store as prompts
 from app.prompts.store import PRODUCTION
-from app.seeding.values import Seeds
 from app.seeding.source import prompt_of
-from app.tables import ArtifactSchema, Base, ModelProfile, PipelineDefinition, RolePrompt, Route
+from app.seeding.values import Seeds
+from app.tables import (
+    ArtifactSchema,
+    Base,
+    ModelProfile,
+    PipelineDefinition,
+    RolePrompt,
+    RolePromptLabel,
+    Route,
+)
 
 BY = "seed"
 
@@ -34,6 +44,8 @@ async def seed(database: Database, seeds: Seeds, kinds: Mapping[str, PhaseKind])
     """Insert what is missing, update what only seeding wrote; all in one transaction."""
     report = Report()
     async with database.transaction() as session:
+        # processes that start together seed one after the other
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext("seeding"))))
         await _schemas(session, seeds, report)
         await _prompts(session, seeds, report)
         await _profiles(session, seeds, report)
@@ -90,20 +102,27 @@ def _same(stored: Any, wanted: Any) -> bool:
 
 
 async def _prompts(session: AsyncSession, seeds: Seeds, report: Report) -> None:
-    labels = await prompts.labels(session)
+    labels = {
+        row.role: row
+        for row in await session.scalars(select(RolePromptLabel).where(RolePromptLabel.label == PRODUCTION))
+    }
     for role, item in seeds.prompts.items():
         prompt = prompt_of(item)
-        rows = (await session.scalars(select(RolePrompt).where(RolePrompt.role == role))).all()
-        if any(row.digest == prompt.digest and row.variables == list(prompt.variables) for row in rows):
+        rows = (
+            await session.scalars(
+                select(RolePrompt).where(RolePrompt.role == role).order_by(RolePrompt.version)
+            )
+        ).all()
+        same = [row for row in rows if (row.digest, row.variables) == (prompt.digest, list(prompt.variables))]
+        row = same[-1] if same else await prompts.add(session, prompt, message=item.message, by=BY)
+        label = labels.get(role)
+        if label is not None and label.version == row.version:
             continue
-        row = await prompts.add(session, prompt, message=item.message, by=BY)
-        report.changed.append(f"role_prompts {role}@{row.version}")
-        active = labels.get(role, {}).get(PRODUCTION)
-        authors = {other.version: other.created_by for other in rows}
-        if active is None or authors.get(active) == BY:
+        if label is None or label.moved_by == BY:
             await prompts.move_label(session, role, PRODUCTION, row.version, by=BY)
+            report.changed.append(f"role_prompts {role}@{row.version}")
         else:
-            report.kept.append(f"role_prompts {role}: {PRODUCTION} stays at version {active}")
+            report.kept.append(f"role_prompts {role}: {PRODUCTION} stays at version {label.version}")
 
 
 async def _definitions(
@@ -112,10 +131,18 @@ async def _definitions(
     await session.flush()
     for name, item in seeds.definitions.items():
         row = await session.get(PipelineDefinition, name)
-        if row is not None and await definitions.get(session, name) == item:
+        if row is not None and await _stored(session, name) == item:
             continue
         if row is not None and row.edited_at is not None:
             report.kept.append(f"pipeline_definitions {name}")
             continue
         await definitions.save(session, item, kinds, by_person=False)
         report.changed.append(f"pipeline_definitions {name}")
+
+
+async def _stored(session: AsyncSession, name: str) -> Definition | None:
+    """None: the rows are broken."""
+    try:
+        return await definitions.get(session, name)
+    except Invalid:
+        return None
