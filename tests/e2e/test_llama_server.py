@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +12,9 @@ from typing import Any
 import pytest
 
 from app.llm.backends import create_backends
-from app.llm.errors import ContextOverflow, RequestRefused, Truncated
+from app.llm.errors import ContextOverflow, InvalidAnswer, RequestRefused, Truncated
 from app.llm.parser import LLMResponseParser
-from app.llm.types import Backend, Call, Message, Profile
+from app.llm.types import Backend, BackendName, Call, Message, Profile
 from app.settings import ROOT, Settings
 
 pytest.importorskip("xllamacpp", reason="the real llama.cpp server needs the package xllamacpp")
@@ -52,11 +53,24 @@ async def llama() -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="module")
-async def backend() -> AsyncIterator[Backend]:
+async def backends() -> AsyncIterator[dict[BackendName, Backend]]:
     async with llama() as url:
-        made = create_backends(Settings(_env_file=None, openai_base_url=f"{url}/v1"))["openai"]
+        made = create_backends(
+            Settings(
+                _env_file=None,
+                openai_base_url=f"{url}/v1",
+                anthropic_base_url=url,
+                anthropic_api_key="none",  # type: ignore[arg-type]
+            )
+        )
         yield made
-        await made.close()
+        for backend in made.values():
+            await backend.close()
+
+
+@pytest.fixture
+def backend(backends: dict[BackendName, Backend]) -> Backend:
+    return backends["openai"]
 
 
 def call(question: str, schema: dict[str, Any] = FINDINGS, limit: int = 600) -> Call:
@@ -120,3 +134,12 @@ async def test_a_recursive_schema_is_refused_before_it_is_sent(backend: Backend)
 
 async def test_a_real_server_names_its_model(backend: Backend) -> None:
     assert await backend.models() == ["tiny"]
+
+
+async def test_a_real_server_that_ignores_the_schema_is_told_apart_by_the_parser(
+    backends: dict[BackendName, Backend],
+) -> None:
+    answer = await backends["anthropic"].answer(call("Judge.", limit=4_000))
+    assert answer.tokens.output > 0
+    with contextlib.suppress(InvalidAnswer):
+        assert LLMResponseParser().parse(answer.text).data == {}

@@ -116,7 +116,8 @@ def _request(call: Call, schema: dict[str, JSON]) -> dict[str, Any]:
     request: dict[str, Any] = {
         "model": call.profile.model,
         "max_tokens": call.profile.max_output_tokens,
-        "messages": [{"role": message.role, "content": message.content} for message in call.messages],
+        # An empty answer that is asked again would be refused as a message without text.
+        "messages": [{"role": m.role, "content": m.content} for m in call.messages if m.content.strip()],
         "output_config": {"format": {"type": "json_schema", "schema": schema}, **effort},
         "thinking": think,
         "timeout": TIMEOUT,  # without it the SDK refuses long answers that are not streamed

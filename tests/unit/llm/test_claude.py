@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,12 @@ async def test_the_system_prompt_is_one_block_that_the_server_may_cache() -> Non
     block = {"type": "text", "text": "Stable words.", "cache_control": {"type": "ephemeral"}}
     assert (await sent(call()))["system"] == [block]
     assert "system" not in await sent(call(system=""))
+
+
+async def test_an_empty_answer_that_is_asked_again_is_left_out() -> None:
+    talk = [Message("user", "Fine?"), Message("assistant", " "), Message("user", "JSON, please.")]
+    body = await sent(replace(call(), messages=talk))
+    assert [message["content"] for message in body["messages"]] == ["Fine?", "JSON, please."]
 
 
 async def test_temperature_is_never_sent() -> None:
