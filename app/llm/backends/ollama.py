@@ -8,24 +8,20 @@ request function; the SDK's version is pinned because that function is not publi
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import ollama
 
-from app.llm.backends.bodies import IDLE_S, PLAIN, UnfitBody, capped, check_headers
+from app.llm.backends.bodies import PLAIN, UnfitBody
 from app.llm.backends.counts import ESTIMATED, count, estimated, prompt_tokens
 from app.llm.backends.failures import Server, with_models
+from app.llm.backends.ollama_transport import LIMITS, TIMEOUT, CappedTransport
 from app.llm.dialect import to_dialect
 from app.llm.errors import ContextOverflow, InvalidAnswer, LLMError, RequestRefused, Truncated
 from app.llm.types import JSON, Answer, BackendName, Call, Profile
 from app.settings import Settings
 from app.usage.tokens import Tokens
-
-TIMEOUT = httpx.Timeout(600.0, connect=10.0)
-"""Per socket operation; the SDK's default is none at all. The total deadline belongs to the caller."""
-LIMITS = httpx.Limits(keepalive_expiry=IDLE_S)
 
 _BROKEN = (
     ollama.ResponseError,
@@ -125,7 +121,7 @@ class _Client(ollama.AsyncClient):
             host,
             timeout=TIMEOUT,
             headers=PLAIN,
-            transport=_Transport(limits=LIMITS),
+            transport=CappedTransport(limits=LIMITS),
             follow_redirects=False,
             trust_env=False,
         )
@@ -141,30 +137,6 @@ class _Client(ollama.AsyncClient):
             raise ollama.ResponseError("its error is no object", status) from error
         assert isinstance(response, httpx.Response)  # noqa: S101 - the SDK has no types here
         return response
-
-
-class _Transport(httpx.AsyncHTTPTransport):
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await super().handle_async_request(request)
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it is an async transport
-        try:
-            check_headers(response.headers)
-        except UnfitBody:
-            await response.stream.aclose()
-            raise
-        response.stream = _Capped(response.stream)
-        return response
-
-
-class _Capped(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream) -> None:
-        self._inner = inner
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return capped(self._inner)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 def _request(call: Call, schema: dict[str, JSON]) -> dict[str, Any]:
