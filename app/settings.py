@@ -39,7 +39,11 @@ class Settings(BaseSettings):
     """Read once at start-up and passed down; nothing else reads the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ENV_FILES, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=ENV_FILES,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     anthropic_api_key: SecretStr | None = Field(None, validation_alias=_alias("ANTHROPIC_API_KEY"))

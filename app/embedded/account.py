@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import accounts
+from app.accounts import system_user
 from app.embedded.errors import AccountUnavailable, FolderRefused
 
 SYSTEM_USER = "workbench"
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-USERADD_OPTIONS = (
-    "--system",
-    "--no-create-home",
-    "--home-dir=/nonexistent",
-    "--shell=/usr/sbin/nologin",
-)
 FIRST_CLOSED_FOLDER = 'for folder; do cd "$folder" 2>/dev/null || { printf %s "$folder"; exit 1; }; done'
 
 
@@ -75,11 +69,18 @@ def postgres_account() -> Account:
     """This process's own account; as root the system user, made when it is missing."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), _own_name())
-    return system_user(SYSTEM_USER)
+    return switched(SYSTEM_USER)
 
 
-def system_user(name: str) -> Account:
-    entry = _entry(name) or _create(name)
+def switched(name: str) -> Account:
+    """The system user of that name; its commands change to it."""
+    try:
+        entry = system_user(name)
+    except accounts.AccountUnavailable as missing:
+        raise AccountUnavailable(
+            f"Postgres refuses to run as root, and {missing.message}; or start the service as an ordinary "
+            "user, or set WORKBENCH_DATABASE_URL to a Postgres server"
+        ) from missing
     return Account(entry.pw_uid, entry.pw_gid, name, switch=True)
 
 
@@ -91,31 +92,3 @@ def _own_name() -> str:
             f"user id {os.geteuid()} has no entry in /etc/passwd, and Postgres needs one; "
             "add it, or set WORKBENCH_DATABASE_URL to a Postgres server"
         ) from error
-
-
-def _entry(name: str) -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        return None
-
-
-def _create(name: str) -> pwd.struct_passwd:
-    command = shutil.which("useradd", path=SYSTEM_PATH)
-    said = "there is no useradd command"
-    if command:
-        done = subprocess.run(  # noqa: S603  # fixed argv, no shell
-            [command, *USERADD_OPTIONS, name],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-        said = done.stderr.strip()
-    entry = _entry(name)  # another process may have made it meanwhile, so the user counts, not the exit code
-    if entry is None:
-        raise AccountUnavailable(
-            f"Postgres refuses to run as root and the system user {name!r} could not be made ({said}); "
-            f"make it (useradd --system {name}), start the service as an ordinary user, "
-            "or set WORKBENCH_DATABASE_URL to a Postgres server"
-        )
-    return entry

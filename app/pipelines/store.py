@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import String, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFound
@@ -30,6 +30,17 @@ async def get(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -
     if row is None:
         raise NotFound(f"no pipeline {pipeline_id}")
     return row
+
+
+async def beginning_with(session: AsyncSession, start: str, limit: int = 10) -> Sequence[UUID]:
+    """Ids that begin with this text, newest first."""
+    rows = await session.scalars(
+        select(Pipeline.id)
+        .where(cast(Pipeline.id, String).startswith(start, autoescape=True))
+        .order_by(Pipeline.created_at.desc())
+        .limit(limit)
+    )
+    return rows.all()
 
 
 async def page(

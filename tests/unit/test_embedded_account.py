@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded.account import Account, system_user
+from app.embedded.account import Account, switched
 from app.embedded.errors import AccountUnavailable, FolderRefused
 
 ourselves = Account(os.geteuid(), os.getegid(), "me")
@@ -29,8 +29,8 @@ def test_a_program_that_can_not_be_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_system_user_that_can_not_be_made_is_named_with_the_ways_out() -> None:
-    with pytest.raises(AccountUnavailable, match=r"'not: a name' could not be made.*WORKBENCH_DATABASE_URL"):
-        system_user("not: a name")
+    with pytest.raises(AccountUnavailable, match=r"'not: a name' is missing and could not be made.*WORKBENCH_DATABASE_URL"):
+        switched("not: a name")
 
 
 def test_our_own_account_needs_no_look_at_the_way_to_a_folder(tmp_path: Path) -> None:

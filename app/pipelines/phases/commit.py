@@ -19,7 +19,7 @@ from app.rendering.renderer import Renderer
 from app.tables import CommitIntent, Outcome
 from app.usage import reports
 from app.workspace.branch import publish_commit
-from app.workspace.commit import CommitPlan, build_commit, commit_files
+from app.workspace.commit import CommitPlan, build_commit, commit_files, find_commit
 from app.workspace.files import SourceFile
 from app.workspace.message import commit_message, trailers_of
 
@@ -45,7 +45,8 @@ class CommitPhase:
             files=tuple(SourceFile(file["path"], file["content"]) for file in intent.files),
         )
         commit = await build_commit(repository, plan)
-        await publish_commit(repository, plan.branch, commit)
+        if not await find_commit(repository, plan.branch, str(context.pipeline_id), commit=commit):
+            await publish_commit(repository, plan.branch, commit)
         return PhaseResult(
             Outcome.PASSED, artifact=_record(plan, commit, await commit_files(repository, commit))
         )

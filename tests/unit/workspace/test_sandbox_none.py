@@ -17,11 +17,11 @@ COMMAND = Command(("{python}", "main.py", "{junit}"), Path(sys.executable))
 MAIN = "import sys; open(sys.argv[1], 'w').write('<testsuite/>'); print('ran')"
 
 
-def demo(folder: Path, **files: str) -> dict[str, str]:
+def demo(folder: Path, **files: str) -> dict[str, set[str]]:
     """Write the files and return the digests that would be shipped."""
     for name, content in files.items():
         (folder / f"{name}.py").write_text(content)
-    return {f"{name}.py": hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    return {f"{name}.py": {hashlib.sha256(text.encode()).hexdigest()} for name, text in files.items()}
 
 
 async def test_files_whose_digests_are_known_run_and_the_result_says_that_there_was_no_sandbox(
