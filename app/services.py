@@ -14,6 +14,7 @@ from app.db import Database
 from app.embedded import EmbeddedPostgres
 from app.llm.backends import create_backends
 from app.llm.caller import LLMCaller
+from app.llm.cassette import Recording
 from app.llm.types import Backend, BackendName
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
@@ -107,7 +108,7 @@ def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Serv
     stack.push_async_callback(listener.close)
     renderer = Renderer(trusted=_trusted(seeds))
     stack.push_async_callback(renderer.close)
-    backends = create_backends(settings)
+    backends = _backends(settings)
     for backend in backends.values():
         stack.push_async_callback(backend.close)
     caller = LLMCaller(settings, backends, UsageRecorder(database))
@@ -138,6 +139,17 @@ def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Serv
         pipelines=PipelineService(database, loader, signals, _defaults(settings)),
         seeds=seeds,
     )
+
+
+def _backends(settings: Settings) -> dict[BackendName, Backend]:
+    """Every backend; when answers are to be kept, each is wrapped to write them to the cassette."""
+    backends = create_backends(settings)
+    if settings.record_to is None:
+        return backends
+    return {
+        name: backend if name == "recorded" else Recording(backend, settings.record_to)
+        for name, backend in backends.items()
+    }
 
 
 def _defaults(settings: Settings) -> Defaults:

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     cassette: Path = ROOT / "seeds" / "demo" / "cassette.jsonl"
     """Recorded answers that the `recorded` backend replays."""
 
+    record_to: Path | None = None
+    """Append every answer of a model to this cassette, for the `recorded` backend to replay."""
+
     database_url: SecretStr | None = None
     """Postgres 15 or newer. Empty: the service starts its own Postgres in the state folder."""
     state_dir: Path = Field(default_factory=default_state_dir)

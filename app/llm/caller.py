@@ -24,6 +24,8 @@ from app.usage.tokens import Tokens
 
 MAX_RETRY_AFTER_S = 30.0
 """A server that asks for more patience than this gets no second request."""
+LONG_CHARS = 100_000
+"""Parsing more than this may take longer than the event loop can spare."""
 
 
 class NotAccepted(Exception):
@@ -142,10 +144,10 @@ class LLMCaller:
         stored = await self._recorder.stored_answer(record)
         if stored is not None:
             answer = _restore(stored)
-            data, errors = self._judge(answer, request.schema)
+            data, errors = await self._judge(answer, request.schema)
             return await self._use(request, _Turn(answer, data, errors), None)
         answer, usage_id = await self._attempts(call, record, spent)
-        data, errors = self._judge(answer, request.schema)
+        data, errors = await self._judge(answer, request.schema)
         cost = _cost(call.profile, answer.tokens)
         spent.add(answer.tokens, cost)
         await self._recorder.settle(
@@ -197,7 +199,8 @@ class LLMCaller:
 
     def _pause(self, error: LLMError, attempt: int) -> float | None:
         """Seconds before the next attempt; None: give up."""
-        if not error.retryable or attempt == self._patience.attempts:
+        worth_it = error.retryable or isinstance(error, InvalidAnswer)  # a server that lost its own grammar
+        if not worth_it or attempt == self._patience.attempts:
             return None
         asked = error.retry_after_s
         if asked is not None and asked > MAX_RETRY_AFTER_S:
@@ -232,9 +235,15 @@ class LLMCaller:
                 f"(profile {profile.name}); the reply may have been billed"
             ) from error
 
-    def _judge(self, answer: Answer, schema: Schema) -> tuple[JSON, tuple[str, ...]]:
+    async def _judge(self, answer: Answer, schema: Schema) -> tuple[JSON, tuple[str, ...]]:
+        """The validated document, or one line per fault. A long text leaves the event loop."""
+        if len(answer.text) > LONG_CHARS:
+            return await asyncio.to_thread(self._check, answer.text, schema)
+        return self._check(answer.text, schema)
+
+    def _check(self, text: str, schema: Schema) -> tuple[JSON, tuple[str, ...]]:
         try:
-            return schema.validate(self._parser.parse(answer.text).data), ()
+            return schema.validate(self._parser.parse(text).data), ()
         except InvalidAnswer as invalid:
             return None, invalid.errors or (invalid.message,)
         except SchemaMismatch as mismatch:

@@ -33,26 +33,28 @@ def settings_for(stub: Stub, **given: Any) -> Settings:
     )
 
 
-@pytest.mark.parametrize("protocol", PROFILES)
-async def test_an_epic_becomes_a_commit_over_the_wire(
-    protocol: str, database_url: str, state_dir: Path
-) -> None:
-    script = [shape for shape in entries(CASSETTE)][:8]
-    async with (
-        Stub(protocol, script=script) as stub,
-        open_services(settings_for(stub, database_url=database_url, state_dir=state_dir)) as services,
-    ):
+async def run_to_the_end(settings: Settings, profile: str) -> tuple[dict[str, Any], reports.Bill]:
+    """The artifacts and the bill of one successful run."""
+    async with open_services(settings) as services:
         stop = asyncio.Event()
         working = asyncio.create_task(services.worker().work(stop))
-        run = await services.pipelines.create(SAMPLE_EPIC, profile=PROFILES[protocol])
+        run = await services.pipelines.create(SAMPLE_EPIC, profile=profile)
         await services.pipelines.start(run.id)
         ended = await services.pipelines.wait_until_still(run.id)
         stop.set()
         await working
+        assert (ended.state, ended.error) == ("succeeded", None)
         async with services.database.transaction() as session:
-            made = await artifacts.current(session, run.id)
-            bill = await reports.total(session, run.id)
-    assert (ended.state, ended.error) == ("succeeded", None)
+            return await artifacts.current(session, run.id), await reports.total(session, run.id)
+
+
+@pytest.mark.parametrize("protocol", PROFILES)
+async def test_an_epic_becomes_a_commit_over_the_wire(
+    protocol: str, database_url: str, state_dir: Path
+) -> None:
+    async with Stub(protocol, script=entries(CASSETTE)) as stub:
+        settings = settings_for(stub, database_url=database_url, state_dir=state_dir)
+        made, bill = await run_to_the_end(settings, PROFILES[protocol])
     assert bill.tokens == stub.bill
     assert bill.calls == len(stub.requests)
     repository = state_dir / "demo" / "orders service"
@@ -63,3 +65,17 @@ async def test_an_epic_becomes_a_commit_over_the_wire(
         check=True,
     )
     assert log.stdout.strip() == made["commit"]["commit"]
+
+
+async def test_a_run_that_was_recorded_can_be_replayed(database_url: str, state_dir: Path) -> None:
+    cassette = state_dir / "recorded.jsonl"
+    where = {"database_url": database_url, "state_dir": state_dir}
+    async with Stub("ollama", script=entries(CASSETTE)) as stub:
+        recorded, bill = await run_to_the_end(
+            settings_for(stub, record_to=cassette, **where), PROFILES["ollama"]
+        )
+        asked = len(stub.requests)
+        replayed, again = await run_to_the_end(settings_for(stub, cassette=cassette, **where), "recorded")
+        assert len(stub.requests) == asked
+    assert replayed["code"] == recorded["code"]
+    assert again.tokens == bill.tokens
