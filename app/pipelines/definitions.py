@@ -57,6 +57,8 @@ async def save_phase(
     session: AsyncSession, name: str, phase_name: str, phase: Phase, kinds: Mapping[str, PhaseKind]
 ) -> Definition:
     """Replace one phase of a definition, checked within the whole."""
+    # two people who edit two phases at the same time must not undo each other's work
+    await session.get(PipelineDefinition, name, with_for_update=True)
     definition = await get(session, name)
     if phase_name not in (other.name for other in definition.phases):
         raise unknown("phase", phase_name, [other.name for other in definition.phases])

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Invalid, unknown
-from app.tables import Project
+from app.errors import Conflict, Invalid, unknown
+from app.tables import Pipeline, Project
 from app.workspace.repository import head_commit, open_repository
 
 DEFAULT_TEST_COMMAND = ("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}")
@@ -53,6 +53,13 @@ async def save(session: AsyncSession, draft: ProjectDraft) -> Project:
     return await get(session, draft.name)
 
 
+async def register(session: AsyncSession, draft: ProjectDraft) -> Project:
+    """A new project. Raises `Conflict` when there is one of that name."""
+    if any(project.name == draft.name for project in await every(session)):
+        raise Conflict(f"the project {draft.name!r} exists: PUT /projects/{draft.name} changes it")
+    return await save(session, draft)
+
+
 async def get(session: AsyncSession, name: str) -> Project:
     """Raises `NotFound` naming the projects there are."""
     row = await session.scalar(select(Project).where(Project.name == name))
@@ -63,6 +70,10 @@ async def get(session: AsyncSession, name: str) -> Project:
 
 async def every(session: AsyncSession) -> Sequence[Project]:
     return (await session.scalars(select(Project).order_by(Project.name))).all()
+
+
+async def of_run(session: AsyncSession, run: Pipeline) -> Project | None:
+    return None if run.project_id is None else await session.get(Project, run.project_id)
 
 
 async def choose(session: AsyncSession, name: str | None) -> Project | None:
