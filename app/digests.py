@@ -7,7 +7,6 @@ import json
 import re
 from typing import Any
 
-
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 

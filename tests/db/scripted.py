@@ -164,6 +164,13 @@ async def soon(awaitable: Awaitable[Any]) -> Any:
     return await asyncio.wait_for(awaitable, LIMIT_S)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Looks again and again, in a thread, until the condition holds or the limit is over."""
+    async with asyncio.timeout(LIMIT_S):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - what other processes do sets no event
+            await asyncio.sleep(0.02)
+
+
 def thing(**body: Any) -> PhaseResult:
     """A pass with an artifact of the schema `row:thing`."""
     return PhaseResult(Outcome.PASSED, artifact=body)
