@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.seeding.demo import CASSETTE, SAMPLE_EPIC
 from app.services import open_services
 from app.settings import Settings
 from app.usage import reports
+from app.workspace.repository import branch_commit, open_repository
 from tests.stub.script import entries
 from tests.stub.server import Stub
 
@@ -58,13 +58,8 @@ async def test_an_epic_becomes_a_commit_over_the_wire(
     assert bill.tokens == stub.bill
     assert bill.calls == len(stub.requests)
     repository = state_dir / "demo" / "orders service"
-    log = subprocess.run(
-        ["git", "-C", repository, "log", "-1", "--format=%H", made["commit"]["branch"]],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert log.stdout.strip() == made["commit"]["commit"]
+    opened = await open_repository(repository)
+    assert await branch_commit(opened, made["commit"]["branch"]) == made["commit"]["commit"]
 
 
 async def test_a_run_that_was_recorded_can_be_replayed(database_url: str, state_dir: Path) -> None:

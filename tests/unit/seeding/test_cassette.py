@@ -70,7 +70,7 @@ def test_two_reworks_lead_to_a_pass(definition, first, recording):
 
     assert story == [
         *[(phase, 0) for phase in first],
-        *[("developer", 0), ("developer", 1), ("developer", 2), ("qa", 1), ("qa", 2)],
+        *[("developer", 0), ("developer", 1), ("qa", 1), ("developer", 2), ("qa", 2)],
     ]
 
 
