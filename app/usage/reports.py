@@ -65,6 +65,17 @@ async def total(session: AsyncSession, pipeline_id: UUID | None = None) -> Bill:
     return _bill((await session.execute(query)).one())
 
 
+async def prompts(session: AsyncSession, pipeline_id: UUID) -> list[str]:
+    """The prompts that answered in the run, like `pm@1`; one from a file has the head of its digest."""
+    rows = await session.execute(
+        select(PromptUsage.role, PromptUsage.prompt_version, PromptUsage.prompt_digest)
+        .where(PromptUsage.pipeline_id == pipeline_id)
+        .group_by(PromptUsage.role, PromptUsage.prompt_version, PromptUsage.prompt_digest)
+        .order_by(func.min(PromptUsage.id))
+    )
+    return [f"{role}@{version or digest[:8]}" for role, version, digest in rows]
+
+
 async def by_day(session: AsyncSession, days: int) -> list[Bill]:
     """One bill per day (UTC), newest first."""
     day = func.to_char(func.timezone("UTC", PromptUsage.started_at), "YYYY-MM-DD")

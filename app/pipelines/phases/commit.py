@@ -115,16 +115,10 @@ async def _message(session: AsyncSession, context: PhaseContext) -> str:
         epic.get("goal", ""),
         {
             "Run-Id": str(context.pipeline_id),
-            "Prompt-Versions": _prompt_versions(context.snapshot),
+            "Prompt-Versions": " ".join(await reports.prompts(session, context.pipeline_id)),
             "Cost": cost,
         },
     )
-
-
-def _prompt_versions(snapshot: Snapshot) -> str:
-    """Like `pm@1 architect@3`; a prompt from a file has the head of its digest instead of a number."""
-    pins = [pin for phase in snapshot.phases for pin in (phase.prompt, phase.rework) if pin]
-    return " ".join(f"{pin.role}@{pin.version or pin.digest[:8]}" for pin in pins)
 
 
 def _record(plan: CommitPlan, commit: str, files: list[tuple[str, str]]) -> JSON:
