@@ -60,6 +60,14 @@ async def current(session: AsyncSession, pipeline_id: UUID) -> dict[str, Any]:
     return {name: body for name, body in rows}
 
 
+async def every(session: AsyncSession, pipeline_id: UUID) -> Sequence[Artifact]:
+    """Every version of every artifact of the run, oldest first."""
+    rows = await session.scalars(
+        select(Artifact).where(Artifact.pipeline_id == pipeline_id).order_by(Artifact.id)
+    )
+    return rows.all()
+
+
 async def versions(session: AsyncSession, pipeline_id: UUID, name: str) -> Sequence[Artifact]:
     """Every version, newest first. Raises `NotFound` naming the artifacts the run has."""
     wanted = artifact_name(name)

@@ -1,0 +1,1 @@
+"""What `workbench doctor` looks at, one file per subject."""

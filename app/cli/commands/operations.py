@@ -1,0 +1,55 @@
+"""`serve`, `worker`, `seed`, `doctor` and `version`: look after the service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.cli.options import Json, leave
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to bind.", show_default="WORKBENCH_HOST")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", min=0, max=65535, help="Port; 0: any free one.", show_default="WORKBENCH_PORT"
+        ),
+    ] = None,
+) -> None:
+    """Serve the API with one worker."""
+    from app.cli import serving
+
+    serving.serve(host, port)
+
+
+def worker() -> None:
+    """Work on queued runs until SIGTERM or Ctrl-C; the phase under way is ended first."""
+    from app.cli import serving
+
+    serving.work()
+
+
+def seed(as_json: Json = False) -> None:
+    """Bring the database to the newest migration, and the seeds into it. Safe to repeat."""
+    from app.cli import seeding
+
+    seeding.seed_database(as_json=as_json)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check all that Workbench needs, and say what to do about what is missing."""
+    from app.cli import doctor
+
+    leave(doctor.examine(as_json=as_json))
+
+
+def version() -> None:
+    """Print the version."""
+    from app.cli.output import say, stdout
+    from app.cli.release import release
+
+    say(stdout(), f"workbench {release()}")

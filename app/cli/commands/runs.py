@@ -1,0 +1,63 @@
+"""`runs`, `show` and `usage`: look at runs and what they cost."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from app.cli.options import Json, Run
+
+
+class Grouping(StrEnum):
+    MODEL = "model"
+    DAY = "day"
+
+
+def runs(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")] = 20,
+    state: Annotated[str | None, typer.Option("--state", help="Only runs in this state.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the runs, newest first."""
+    from app.cli import looking
+
+    looking.list_runs(limit, state, as_json=as_json)
+
+
+def show(
+    run: Run,
+    document: Annotated[
+        str | None, typer.Option("--document", metavar="NAME", help="Print this document as Markdown.")
+    ] = None,
+    artifact: Annotated[
+        str | None, typer.Option("--artifact", metavar="NAME", help="Print this artifact as JSON.")
+    ] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print everything that happened, in order.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one run: its phases, what they found, its commit, documents and bill."""
+    from app.cli import looking
+
+    if sum((document is not None, artifact is not None, events, as_json)) > 1:
+        raise typer.BadParameter("choose one of --document, --artifact, --events and --json")
+    looking.show_run(run, document=document, artifact=artifact, with_events=events, as_json=as_json)
+
+
+def usage(
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="The bill of one run, by phase.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How far to look back.")] = 30,
+    by: Annotated[
+        Grouping, typer.Option("--by", help="One line per model, or per day (UTC).")
+    ] = Grouping.MODEL,
+    as_json: Json = False,
+) -> None:
+    """Show calls, tokens and cost from the ledger."""
+    from app.cli import looking
+
+    looking.show_usage(run, days, by.value, as_json=as_json)

@@ -1,0 +1,131 @@
+"""What is printed about a phase run: one line, and below it why the work went back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.output import line, one_line
+from app.cli.view import PhaseView, RunView
+from app.tables import Outcome
+
+MARKS = {
+    Outcome.PASSED: ("✓", "green"),
+    Outcome.REJECTED: ("↩", "yellow"),
+    Outcome.SUSPECT: ("↩", "yellow"),
+    Outcome.FAILED: ("✗", "red"),
+    Outcome.ABANDONED: ("·", "dim"),
+    Outcome.CANCELLED: ("·", "dim"),
+    Outcome.RUNNING: ("·", "dim"),
+}
+SHOWN_ISSUES = 5
+
+
+def columns(
+    mark: Any, phase: str, round_: int, outcome: Text, seconds: float | None, tokens: str, note: str
+) -> Table:
+    """One line in fixed columns, so that lines printed one by one stand below each other."""
+    grid = Table.grid(padding=(0, 1), expand=True)
+    for width, justify in ((1, "left"), (10, "left"), (8, "left"), (9, "left"), (7, "right"), (15, "right")):
+        grid.add_column(width=width, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    again = line((f"rework {round_}", "dim")) if round_ else Text("")
+    took = line((duration(seconds), "dim")) if seconds is not None else Text("")
+    grid.add_row(mark, line((phase, "bold")), again, outcome, took, line((tokens, "dim")), line(" ", note))
+    return grid
+
+
+def finished(view: RunView, phase: PhaseView) -> Iterator[RenderableType]:
+    """The line of a phase run that has ended, and what it found."""
+    outcome = Outcome(phase.row.outcome)
+    mark, style = MARKS[outcome]
+    sent_back = view.was_sent_back(phase)
+    word = "sent back" if sent_back else outcome.value
+    yield columns(
+        Text(mark, style=style),
+        phase.row.phase,
+        phase.row.round,
+        Text(word, style=style),
+        phase.seconds,
+        tokens_of(phase),
+        note(phase),
+    )
+    if sent_back:
+        yield line("    ", (f"back to {phase.spec.on_reject}:", "yellow"))
+    yield from issues(phase)
+    if phase.unsandboxed:
+        yield line(
+            "    ", ("these tests ran WITHOUT a sandbox (allowed for the shipped demo only)", "bold yellow")
+        )
+
+
+def issues(phase: PhaseView) -> Iterator[RenderableType]:
+    """Names of failing tests and findings of a review, one line each."""
+    for issue in phase.issues[:SHOWN_ISSUES]:
+        yield _item(one_line(str(issue.get("text", "")), 400))
+    more = len(phase.issues) - SHOWN_ISSUES
+    if more > 0:
+        yield _item(f"and {more} more")
+    message = (phase.row.detail or {}).get("message")
+    if phase.row.outcome == Outcome.FAILED and message:
+        yield _item(one_line(str(message), 600))
+
+
+def _item(text: str) -> Table:
+    """A folded line goes on below its text."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=5, justify="right")
+    grid.add_column()
+    grid.add_row("-", line(text))
+    return grid
+
+
+def note(phase: PhaseView) -> str:
+    """What the phase made, in a few words."""
+    made: Mapping[str, Any] = phase.made if isinstance(phase.made, dict) else {}
+    match phase.spec.output.name if phase.spec.output else None:
+        case "EpicDeliverable":
+            return one_line(made.get("title", ""))
+        case "ArchitectureDeliverable":
+            return counted(len(made.get("components", ())), "component")
+        case "DeveloperDeliverable" | "CodeDeliverable":
+            lists = ("files", "test_files", "migration_scripts")
+            return counted(sum(len(made.get(name, ())) for name in lists), "file")
+        case "TestResults":
+            return _tests(made)
+        case "QADeliverable":
+            return counted(len(made.get("issues", ())), "issue") if made else ""
+        case "CommitRecord":
+            return str(made.get("commit", ""))[:12]
+    return ""
+
+
+def _tests(made: Mapping[str, Any]) -> str:
+    if not made:
+        return ""
+    broken = made["failures"] + made["errors"]
+    if broken:
+        return f"{broken} of {counted(made['tests'], 'test')} failed"
+    return f"{made['passed']} of {counted(made['tests'], 'test')} passed"
+
+
+def tokens_of(phase: PhaseView) -> str:
+    """`in → out`; nothing for a phase that asked no model."""
+    if not phase.calls:
+        return ""
+    return f"{phase.tokens.total_input:,} → {phase.tokens.output:,}"
+
+
+def counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number or 'no'} {word}s"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s"

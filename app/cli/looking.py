@@ -1,0 +1,142 @@
+"""Carries out `runs`, `show` and `usage`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from typing import Any
+
+from app.artifacts import store as artifacts
+from app.cli import view as views
+from app.cli.ending import bill_table, show_ending
+from app.cli.find import find_run
+from app.cli.lines import duration, finished
+from app.cli.opening import read_settings, with_services
+from app.cli.output import emit, one_line, print_json, row, safe, say, stdout, table
+from app.cli.view import RunView, bill_json
+from app.cli.working import full_json
+from app.errors import unknown
+from app.pipelines import documents, events, store
+from app.services import Services
+from app.tables import Pipeline, State
+from app.usage import reports
+from app.usage.reports import Bill
+from app.usage.tokens import Tokens
+
+
+def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
+    if state is not None and state not in set(State):
+        raise unknown("state", state, list(State))
+
+    async def read(services: Services) -> list[Pipeline]:
+        async with services.database.transaction() as session:
+            return list(await store.page(session, after=None, limit=limit, state=state))
+
+    found = with_services(read_settings(), read)
+    if as_json:
+        print_json([_row_json(run) for run in found])
+        return
+    if not found:
+        say(stdout(), "no runs yet; `workbench demo` makes one")
+        return
+    made = table("run", "state", "definition", "started (UTC)", "epic")
+    for run in found:
+        state_text = f"{run.state} ({run.reason})" if run.reason else run.state
+        started = f"{run.created_at:%Y-%m-%d %H:%M}"
+        row(made, str(run.id)[:8], state_text, run.definition, started, one_line(run.epic_description, 70))
+    stdout().print(made)
+
+
+def show_run(
+    text: str, *, document: str | None, artifact: str | None, with_events: bool, as_json: bool
+) -> None:
+    async def act(services: Services) -> None:
+        run_id = await find_run(services, text)
+        if as_json:
+            print_json(await full_json(services, run_id))
+        elif artifact is not None:
+            async with services.database.transaction() as session:
+                print_json((await artifacts.get(session, run_id, artifact)).body)
+        elif document is not None:
+            rendered = await documents.render(services.database, services.renderer, run_id, document)
+            sys.stdout.write(safe(rendered).rstrip("\n") + "\n")
+        elif with_events:
+            await _events(services, await views.read(services, run_id))
+        else:
+            _show(await views.read(services, run_id))
+
+    with_services(read_settings(), act)
+
+
+def show_usage(run: str | None, days: int, by: str, *, as_json: bool) -> None:
+    async def read(services: Services) -> tuple[list[Bill], Bill]:
+        run_id = await find_run(services, run) if run is not None else None
+        async with services.database.transaction() as session:
+            if run_id is not None:
+                return await reports.by_phase(session, run_id), await reports.total(session, run_id)
+            grouped = await (reports.by_day if by == "day" else reports.by_model)(session, days)
+            return grouped, _sum(grouped)
+
+    bills, total = with_services(read_settings(), read)
+    label = "phase" if run is not None else by
+    if as_json:
+        print_json({"by": label, "bills": [bill_json(bill) for bill in bills], "total": bill_json(total)})
+    elif not bills:
+        say(stdout(), "no model was called" + ("" if run is not None else f" in the last {days} days"))
+    else:
+        bill_table(stdout(), label, bills, total)
+
+
+def _show(view: RunView) -> None:
+    console = stdout()
+    say(console, (one_line(view.run.epic_description, 200), "bold"))
+    if view.project:
+        say(console, ("repository  ", "dim"), view.project.path)
+    say(console, ("pipeline    ", "dim"), view.run.definition)
+    say(
+        console,
+        ("started     ", "dim"),
+        f"{view.run.created_at:%Y-%m-%d %H:%M:%S} UTC, {duration(view.seconds)}",
+    )
+    console.print()
+    for phase in view.phases:
+        for part in finished(view, phase):
+            emit(console, part)
+    show_ending(console, view)
+
+
+async def _events(services: Services, view: RunView) -> None:
+    async with services.database.transaction() as session:
+        found = await events.since(session, view.run.id, 0, limit=10_000)
+    console = stdout()
+    for event in found:
+        data = json.dumps(event.data, ensure_ascii=True) if event.data else ""
+        say(console, (f"{event.seq:>4}  {event.at:%H:%M:%S}  ", "dim"), f"{event.kind:<15} ", data)
+
+
+def _sum(bills: list[Bill]) -> Bill:
+    tokens, cost = Tokens(), sum((bill.cost_usd for bill in bills), start=Decimal(0))
+    for bill in bills:
+        tokens += bill.tokens
+    return Bill(
+        "total",
+        sum(bill.calls for bill in bills),
+        tokens,
+        cost,
+        sum(bill.unpriced for bill in bills),
+        sum(bill.open for bill in bills),
+    )
+
+
+def _row_json(run: Pipeline) -> dict[str, Any]:
+    return {
+        "id": str(run.id),
+        "state": run.state,
+        "reason": run.reason,
+        "definition": run.definition,
+        "epic_description": run.epic_description,
+        "created_at": run.created_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "error": run.error,
+    }

@@ -1,0 +1,46 @@
+"""Arguments and options that several commands have. Nothing heavy is imported: `--help` stays quick."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class BackendChoice(StrEnum):
+    """The backends a person can name; their names are those of `app.llm.backends`."""
+
+    RECORDED = "recorded"
+    ANTHROPIC = "anthropic"
+    OLLAMA = "ollama"
+    OPENAI = "openai"
+
+
+Backend = Annotated[
+    BackendChoice | None,
+    typer.Option(
+        "--backend", help="What answers: recorded, anthropic (Claude), ollama, openai (LM Studio, …)."
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", help="Model profile that answers every phase; see `workbench models`."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, the head of it, or `last`.")]
+Python = Annotated[
+    Path | None, typer.Option("--python", help="Interpreter or virtual environment for the tests.")
+]
+TestCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--test-command", help="How to test, writing JUnit XML to {junit}; {python} is the interpreter."
+    ),
+]
+
+
+def leave(code: int) -> None:
+    """End the command with this exit code."""
+    raise typer.Exit(int(code))

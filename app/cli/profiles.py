@@ -1,0 +1,59 @@
+"""Carries out `models`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from app.cli.opening import read_settings, with_services
+from app.cli.output import print_json, row, say, stdout, table
+from app.pipelines import profiles
+from app.services import Services
+from app.tables import ModelProfile, Route
+
+
+def list_profiles(*, as_json: bool) -> None:
+    async def read(services: Services) -> tuple[Sequence[ModelProfile], Sequence[Route]]:
+        async with services.database.transaction() as session:
+            routes = await session.scalars(select(Route).order_by(Route.name))
+            return await profiles.every(session), routes.all()
+
+    found, routes = with_services(read_settings(), read)
+    led = {
+        profile.name: [route.name for route in routes if route.profile == profile.name] for profile in found
+    }
+    if as_json:
+        print_json([_as_json(profile) | {"routes": led[profile.name]} for profile in found])
+        return
+    made = table(
+        "profile", "backend", "model", "context", "answer", "think", "routes", right=("context", "answer")
+    )
+    for item in found:
+        context, answer = f"{item.context_tokens:,}", f"{item.max_output_tokens:,}"
+        row(made, item.name, item.backend, item.model, context, answer, item.think, ", ".join(led[item.name]))
+    stdout().print(made)
+
+
+def set_profile(name: str, changes: Mapping[str, Any]) -> None:
+    async def write(services: Services) -> ModelProfile:
+        async with services.database.transaction() as session:
+            return await profiles.change(session, name, changes)
+
+    changed = with_services(read_settings(), write)
+    say(stdout(), f"{changed.name} asks {changed.model} on {changed.backend} from the next run on")
+
+
+def _as_json(profile: ModelProfile) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "backend": profile.backend,
+        "model": profile.model,
+        "context_tokens": profile.context_tokens,
+        "max_output_tokens": profile.max_output_tokens,
+        "think": profile.think,
+        "temperature": None if profile.temperature is None else float(profile.temperature),
+        "timeout_s": None if profile.timeout_s is None else float(profile.timeout_s),
+        "edited": profile.edited_at is not None,
+    }

@@ -1,0 +1,44 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from app.cli.commands import definitions, models, operations, projects, prompts, runs, tokens, work
+
+program = typer.Typer(
+    help="An epic goes in, a tested commit comes out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@program.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show tracebacks.")] = False,
+) -> None:
+    """Turn an epic into a tested commit, and look after the service that does it."""
+    if debug:
+        os.environ["WORKBENCH_LOG_LEVEL"] = "debug"
+
+
+program.command("demo")(work.demo)
+program.command("run")(work.run)
+program.command("runs")(runs.runs)
+program.command("show")(runs.show)
+program.command("usage")(runs.usage)
+program.command("serve")(operations.serve)
+program.command("worker")(operations.worker)
+program.command("seed")(operations.seed)
+program.command("doctor")(operations.doctor)
+program.command("version")(operations.version)
+program.add_typer(prompts.group, name="prompts")
+program.add_typer(projects.group, name="projects")
+program.add_typer(definitions.group, name="definitions")
+program.add_typer(models.group, name="models")
+program.add_typer(tokens.group, name="token")

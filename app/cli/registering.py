@@ -1,0 +1,55 @@
+"""Carries out `projects`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.cli.opening import read_settings, with_services
+from app.cli.output import print_json, row, say, stdout, table
+from app.cli.repository import project_for
+from app.pipelines import projects
+from app.pipelines.projects import ProjectDraft
+from app.services import Services
+from app.tables import Project
+
+
+def list_projects(*, as_json: bool) -> None:
+    async def read(services: Services) -> Sequence[Project]:
+        async with services.database.transaction() as session:
+            return await projects.every(session)
+
+    found = with_services(read_settings(), read)
+    if as_json:
+        print_json(
+            [{field: getattr(project, field) for field in ProjectDraft.model_fields} for project in found]
+        )
+        return
+    if not found:
+        say(stdout(), "no projects yet; `workbench run` registers the repository it works on")
+        return
+    made = table("project", "branch", "repository", "test command")
+    for project in found:
+        row(
+            made,
+            project.name,
+            project.base_branch or "HEAD",
+            project.path,
+            shlex.join(map(str, project.test_command)),
+        )
+    stdout().print(made)
+
+
+def add(
+    name: str, repo: Path, base_branch: str | None, test_command: str | None, python: Path | None
+) -> None:
+    async def write(services: Services) -> Project:
+        await project_for(
+            services, repo=repo, name=name, test_command=test_command, python=python, base_branch=base_branch
+        )
+        async with services.database.transaction() as session:
+            return await projects.get(session, name)
+
+    project = with_services(read_settings(), write)
+    say(stdout(), f"project {project.name}: {project.path}")

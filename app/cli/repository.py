@@ -1,0 +1,94 @@
+"""The project that a run works on: one that is known, or a repository that is registered now."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.errors import Invalid
+from app.pipelines import projects
+from app.pipelines.projects import ProjectDraft
+from app.services import Services
+from app.tables import Project
+
+
+async def project_for(
+    services: Services,
+    *,
+    repo: Path | None,
+    name: str | None,
+    test_command: str | None,
+    python: Path | None,
+    base_branch: str | None = None,
+) -> str:
+    """The name of the project. A known one keeps what is not given. Raises `Invalid`."""
+    changes = _changes(test_command, python, base_branch)
+    async with services.database.transaction() as session:
+        every = await projects.every(session)
+        path = os.path.realpath(repo or ".")  # noqa: ASYNC240 - one lookup on the local disk
+        found = _known(every, name, None if name and repo is None else path)
+        if found is None:
+            chosen = name or _free_name(Path(path).name, {project.name for project in every})
+            await projects.save(session, draft(name=chosen, path=path, **changes))
+            return chosen
+        if changes or (repo is not None and found.path != path):
+            where = path if repo is not None else found.path
+            await projects.save(session, draft(**_values(found) | {"path": where} | changes))
+        return found.name
+
+
+def draft(**values: Any) -> ProjectDraft:
+    """Raises `Invalid` that names the field."""
+    try:
+        return ProjectDraft(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Invalid(f"{place} of the project: {first['msg']}", place=place) from None
+
+
+def _known(every: Collection[Project], name: str | None, path: str | None) -> Project | None:
+    if name is not None:
+        return next((project for project in every if project.name == name), None)
+    return next((project for project in every if project.path == path), None)
+
+
+def _values(project: Project) -> dict[str, Any]:
+    return {field: getattr(project, field) for field in ProjectDraft.model_fields}
+
+
+def _changes(test_command: str | None, python: Path | None, base_branch: str | None) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if test_command is not None:
+        try:
+            changes["test_command"] = tuple(shlex.split(test_command))
+        except ValueError as error:
+            raise Invalid(f"the test command can not be read: {error}", place="test_command") from error
+    if python is not None:
+        changes["python"] = str(_interpreter(python))
+    if base_branch is not None:
+        changes["base_branch"] = base_branch
+    return changes
+
+
+def _interpreter(given: Path) -> Path:
+    """The program, or the `bin/python` of an environment. Links stay: they name the environment."""
+    path = Path(os.path.abspath(given.expanduser()))
+    if path.is_dir():
+        path = path / "bin" / "python"
+    if not path.is_file():
+        raise Invalid(f"there is no interpreter at {path}", place="python")
+    return path
+
+
+def _free_name(folder: str, taken: Collection[str]) -> str:
+    """The folder's name as a project's name, with a number when another project has it."""
+    base = re.sub(r"[^a-z0-9._-]+", "-", folder.lower()).strip("-._")[:58] or "project"
+    names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)

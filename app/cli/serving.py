@@ -1,0 +1,123 @@
+"""Carries out `serve` and `worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+
+import uvicorn
+
+from app import logs
+from app.cli.interruption import on_signal
+from app.cli.opening import read_settings, with_services
+from app.cli.output import say, stderr
+from app.errors import Conflict, Invalid
+from app.services import Services
+from app.settings import Settings
+
+DRAIN_S = 10
+"""How long open connections may take to end when the server stops."""
+BACKLOG = 2048
+
+
+def serve(host: str | None, port: int | None) -> None:
+    """Bind first: a busy port is said before anything is started."""
+    for name, value in (("WORKBENCH_HOST", host), ("WORKBENCH_PORT", port)):
+        if value is not None:
+            os.environ[name] = str(value)  # the application reads its settings itself
+    settings = read_settings()
+    logs.configure(settings.log_level)
+    logging.getLogger("uvicorn.access").addFilter(_without_query)
+    bound = _bind(settings)
+    config = uvicorn.Config(
+        "app.main:create",
+        factory=True,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    _quiet_after_signals()
+    server = _Server(config)
+    server.run(sockets=[bound])
+    if not server.started:
+        raise SystemExit(1)  # the application has said why
+
+
+def work() -> None:
+    """Runs until a signal; the second one does not wait for the phase under way."""
+    settings = read_settings()
+    logs.configure(settings.log_level)
+    try:
+        with_services(settings, _work)
+    except asyncio.CancelledError:
+        say(stderr(), ("stopped in the middle of a phase; another worker takes the runs over", "yellow"))
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started and sockets:
+            url = _url(sockets[0])
+            say(stderr(), ("Workbench serves on ", "bold green"), (url, "bold"), f"   API: {url}/docs")
+
+
+async def _work(services: Services) -> None:
+    stop = asyncio.Event()
+
+    def drain() -> None:
+        say(stderr(), ("ending the phase under way; once more stops at once", "yellow"))
+        stop.set()
+
+    with on_signal(drain):
+        say(stderr(), ("the worker is ready", "bold green"))
+        await services.worker().work(stop)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Raises `Conflict` for a busy port, `Invalid` for an address that is not ours."""
+    host, port = settings.host, settings.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except PermissionError as error:
+        raise Invalid(
+            f"port {port} may not be bound: {error.strerror}", hint="choose one above 1023"
+        ) from error
+    except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno != errno.EADDRINUSE:
+            raise Invalid(f"{host}:{port} can not be bound: {error.strerror or error}") from error
+        raise Conflict(
+            f"port {port} of {host} is in use, perhaps by another Workbench",
+            hint="stop that one, or choose another: workbench serve --port 8001",
+        ) from error
+    return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Query strings stay out of the log: they may hold what nobody should read there."""
+    if isinstance(record.args, tuple) and len(record.args) == 5:
+        client, method, path, version, status = record.args
+        record.args = (client, method, str(path).partition("?")[0], version, status)
+    return True
+
+
+def _quiet_after_signals() -> None:
+    """Uvicorn raises the signal again once it has stopped; by then all is done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
