@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 ENTRYPOINT = "run_pipeline"
 HEARTBEAT = timedelta(seconds=5)
 """A job whose worker gave no sign for this long is picked again."""
-POLL = timedelta(seconds=10)
-"""How long a lost NOTIFY can go unnoticed."""
+POLL = timedelta(seconds=1)
+"""How long a lost NOTIFY, a retry that is due or a dead worker's job can go unnoticed."""
 AFTER_ERROR = timedelta(seconds=1)
 
 Handler = Callable[[UUID], Awaitable[timedelta | None]]

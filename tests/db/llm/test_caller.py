@@ -1,0 +1,352 @@
+"""How a model is asked: reserved before, settled after, asked again with the errors, never paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.artifacts.registry import schema
+from app.db import Database
+from app.errors import NotFound
+from app.llm.caller import LLMCaller, NotAccepted, Patience, Request
+from app.llm.errors import (
+    BackendDown,
+    DeadlineExceeded,
+    InvalidAnswer,
+    LLMDisabled,
+    LLMError,
+    Overloaded,
+    RateLimited,
+    Refused,
+    Truncated,
+)
+from app.llm.types import Answer, BackendName, Call, CallKey, Profile
+from app.settings import Settings
+from app.tables import ModelAnswer, PromptUsage
+from app.usage.recorder import UsageRecorder
+from app.usage.tokens import Tokens
+from tests.db.scripted import Engine, Scripted, open_engine, soon
+
+EPIC = {
+    "title": "T",
+    "goal": "Know it runs",
+    "user_stories": ["As a b, I want c"],
+    "acceptance_criteria": ["d"],
+}
+GOOD = json.dumps(EPIC)
+BAD = json.dumps({**EPIC, "title": ""})
+SPENT = Tokens(input=100, output=10)
+Reaction = str | Exception | Callable[[Call], Awaitable[str]]
+
+
+class Answering:
+    """A backend that answers as its list says, and keeps the calls it got."""
+
+    def __init__(self, *answers: Reaction, name: BackendName = "ollama") -> None:
+        self.name = name
+        self._answers = list(answers)
+        self.calls: list[Call] = []
+
+    async def answer(self, call: Call) -> Answer:
+        self.calls.append(call)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Answer(answer if isinstance(answer, str) else await answer(call), SPENT, "a model", "req-1")
+
+    async def models(self) -> list[str]:
+        return ["a model"]
+
+    async def close(self) -> None:
+        return None
+
+
+PROFILE = Profile("local", "ollama", "qwen")
+
+
+def request(**values: Any) -> Request:
+    async def repair(errors: Sequence[str]) -> str:
+        return "wrong: " + "; ".join(errors)
+
+    return Request(
+        **{
+            "profile": PROFILE,
+            "role": "pm",
+            "system": "You are the PM",
+            "task": "Write the epic",
+            "schema": schema("EpicDeliverable"),
+            "key": CallKey(epic="An epic", phase="pm"),
+            "prompt_digest": "a" * 64,
+            "repair": repair,
+            **values,
+        }
+    )
+
+
+class Asking:
+    """A caller with one backend, and what it wrote down."""
+
+    def __init__(self, database: Database, backend: Answering, **settings: Any) -> None:
+        self._database = database
+        self._caller = LLMCaller(
+            Settings(_env_file=None, **settings),
+            {backend.name: backend},
+            UsageRecorder(database),
+            Patience(attempts=3, backoff_s=0),
+        )
+
+    async def ask(self, asked: Request) -> Any:
+        return await soon(self._caller.ask(asked))
+
+    async def ledger(self) -> list[PromptUsage]:
+        async with self._database.transaction() as session:
+            return list(await session.scalars(select(PromptUsage).order_by(PromptUsage.id)))
+
+    async def outcomes(self) -> list[str]:
+        return [row.outcome for row in await self.ledger()]
+
+
+async def test_a_valid_answer_is_settled_with_its_tokens_and_the_bill(database: Database) -> None:
+    asking = Asking(database, Answering(GOOD))
+    reply = await asking.ask(request(prompt_version=3))
+    assert (reply.data, reply.model, reply.tokens, reply.calls) == (EPIC, "a model", SPENT, 1)
+    [row] = await asking.ledger()
+    assert (row.outcome, row.input_tokens, row.output_tokens, row.request_id) == ("ok", 100, 10, "req-1")
+    assert (row.role, row.prompt_version, row.prompt_digest, row.phase) == ("pm", 3, "a" * 64, "pm")
+    assert row.settled_at is not None
+
+
+async def test_the_reservation_stands_in_the_ledger_while_the_backend_is_asked(database: Database) -> None:
+    seen: list[tuple[str, int, int | None]] = []
+
+    async def look(call: Call) -> str:
+        seen.extend((row.outcome, row.reserved_tokens, row.input_tokens) for row in await asking.ledger())
+        return GOOD
+
+    asking = Asking(database, Answering(look))
+    await asking.ask(request())
+    [(outcome, reserved, spent)] = seen
+    assert (outcome, spent) == ("open", None)
+    assert reserved > PROFILE.max_output_tokens
+
+
+async def test_an_invalid_answer_is_asked_again_with_the_compact_errors(database: Database) -> None:
+    backend = Answering(BAD, "no JSON here", GOOD)
+    asking = Asking(database, backend)
+    reply = await asking.ask(request())
+    assert (reply.data, reply.calls) == (EPIC, 3)
+    assert await asking.outcomes() == ["invalid_answer", "invalid_answer", "ok"]
+    first, second, third = backend.calls
+    assert [message.role for message in second.messages] == ["user", "assistant", "user"]
+    assert second.messages[1].content == BAD
+    assert second.messages[2].content == "wrong: title: must not be empty"
+    assert third.messages[:3] == second.messages
+    assert {call.system for call in backend.calls} == {"You are the PM"}
+    assert [call.key.step for call in backend.calls] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("reasks", [0, 1, 2])
+async def test_an_answer_is_asked_again_so_often_and_no_more(database: Database, reasks: int) -> None:
+    asking = Asking(database, Answering(*[BAD] * (reasks + 1)))
+    with pytest.raises(InvalidAnswer, match=f"after {reasks + 1} answers: title"):
+        await asking.ask(request(reasks=reasks))
+    assert await asking.outcomes() == ["invalid_answer"] * (reasks + 1)
+
+
+@pytest.mark.parametrize("error", [Truncated, Refused])
+async def test_a_cut_off_or_refused_answer_is_billed_and_never_parsed(
+    database: Database, error: type[LLMError]
+) -> None:
+    asking = Asking(database, Answering(error("no", tokens=SPENT)))
+    with pytest.raises(error):
+        await asking.ask(request())
+    [row] = await asking.ledger()
+    assert (row.outcome, row.input_tokens, row.error) == (error.code, 100, "no")
+
+
+@pytest.mark.parametrize("error", [RateLimited, Overloaded, BackendDown])
+async def test_a_busy_server_is_asked_again_and_every_attempt_is_in_the_ledger(
+    database: Database, error: type[LLMError]
+) -> None:
+    asking = Asking(database, Answering(error("busy", retry_after_s=0.01), error("busy"), GOOD))
+    assert (await asking.ask(request())).data == EPIC
+    assert await asking.outcomes() == [error.code, error.code, "ok"]
+    assert [row.cost_usd for row in await asking.ledger()][:2] == [0, 0]
+
+
+async def test_a_server_that_stays_busy_is_given_up(database: Database) -> None:
+    asking = Asking(database, Answering(*[RateLimited("busy")] * 3))
+    with pytest.raises(RateLimited):
+        await asking.ask(request())
+    assert await asking.outcomes() == ["rate_limited"] * 3
+
+
+async def test_a_server_that_asks_for_too_much_patience_gets_no_second_request(database: Database) -> None:
+    asking = Asking(database, Answering(RateLimited("busy", retry_after_s=31)))
+    with pytest.raises(RateLimited):
+        await asking.ask(request())
+    assert await asking.outcomes() == ["rate_limited"]
+
+
+async def test_a_reply_that_was_lost_stays_open_at_its_reservation(database: Database) -> None:
+    async def never(call: Call) -> str:
+        await asyncio.Event().wait()
+        return GOOD
+
+    asking = Asking(database, Answering(never, never, GOOD))
+    await asking.ask(request(profile=replace(PROFILE, timeout_s=0.05)))
+    rows = await asking.ledger()
+    assert [row.outcome for row in rows] == ["open", "open", "ok"]
+    assert [row.settled_at for row in rows[:2]] == [None, None]
+    assert all(row.reserved_tokens for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("backend", "setting"), [("ollama", "local_timeout_s"), ("anthropic", "api_timeout_s")]
+)
+async def test_the_deadline_is_the_setting_of_the_backend(
+    database: Database, backend: BackendName, setting: str
+) -> None:
+    async def never(call: Call) -> str:
+        await asyncio.Event().wait()
+        return GOOD
+
+    asking = Asking(database, Answering(*[never] * 3, name=backend), **{setting: 0.01})
+    with pytest.raises(DeadlineExceeded, match=r"within 0\.01 s"):
+        await asking.ask(request(profile=replace(PROFILE, backend=backend)))
+
+
+async def test_the_kill_switch_stops_every_call_before_any_traffic(database: Database) -> None:
+    backend = Answering(GOOD)
+    asking = Asking(database, backend, llm_disabled=True)
+    with pytest.raises(LLMDisabled, match="WORKBENCH_LLM_DISABLED"):
+        await asking.ask(request())
+    assert (backend.calls, await asking.ledger()) == ([], [])
+
+
+async def test_a_backend_that_is_not_there_costs_nothing(database: Database) -> None:
+    asking = Asking(database, Answering(GOOD))
+    with pytest.raises(NotFound, match="no LLM backend 'openai'; there are: ollama"):
+        await asking.ask(request(profile=replace(PROFILE, backend="openai")))
+    assert await asking.ledger() == []
+
+
+async def test_an_answer_that_can_not_be_used_is_told_to_the_model(database: Database) -> None:
+    async def accept(data: Any) -> None:
+        if len(backend.calls) == 1:
+            raise NotAccepted(["unsafe_path: no"])
+
+    backend = Answering(GOOD, GOOD)
+    asking = Asking(database, backend)
+    assert (await asking.ask(request(accept=accept))).calls == 2
+    assert backend.calls[1].messages[-1].content == "wrong: unsafe_path: no"
+    assert [(row.outcome, row.error) for row in await asking.ledger()] == [
+        ("not_accepted", "unsafe_path: no"),
+        ("ok", None),
+    ]
+
+
+@pytest.mark.parametrize("text", [GOOD + "\x00", "\ud800" + GOOD, GOOD.replace("runs", "r\x00ns")])
+async def test_text_that_no_database_holds_is_judged_and_billed_like_any_other(
+    database: Database, text: str
+) -> None:
+    async with open_engine(database) as engine:
+        run = await engine.create(Scripted())
+        asking = Asking(database, Answering(text, GOOD))
+        assert (await asking.ask(request(pipeline_id=run.id))).data["title"] == "T"
+        assert (await asking.outcomes())[-1] == "ok"
+
+
+async def test_a_message_that_no_database_holds_is_still_in_the_ledger(database: Database) -> None:
+    asking = Asking(database, Answering(Refused("no\x00 \ud800")))
+    with pytest.raises(Refused):
+        await asking.ask(request())
+    assert [row.error for row in await asking.ledger()] == [r"no\u0000 \ud800"]
+
+
+PAID = replace(PROFILE, backend="anthropic", model="claude-sonnet-4-5")
+PRICED = {"input": 3.0, "output": 15.0}
+
+
+@pytest.mark.parametrize(
+    ("profile", "cost"),
+    [
+        (PROFILE, Decimal(0)),
+        (replace(PAID, model="a-model-of-tomorrow"), None),
+        (replace(PAID, price_usd_per_mtok=PRICED), Decimal("0.00045")),
+    ],
+    ids=["local", "unknown", "priced"],
+)
+async def test_a_local_call_costs_nothing_and_an_unknown_price_is_never_nothing(
+    database: Database, profile: Profile, cost: Decimal | None
+) -> None:
+    asking = Asking(database, Answering(GOOD, name=profile.backend))
+    assert (await asking.ask(request(profile=profile))).cost_usd == cost
+    [row] = await asking.ledger()
+    assert row.cost_usd == cost
+    assert (row.reserved_usd is None) == (cost is None)
+
+
+class TestReplay:
+    """A run that is picked up again does not pay for what was answered already."""
+
+    async def test_an_answer_that_is_stored_is_used_again(self, database: Database) -> None:
+        async with open_engine(database) as engine:
+            key = await keys(engine)
+            await Asking(database, Answering(BAD, GOOD)).ask(request(**key))
+            resumed = Answering()
+            reply = await Asking(database, resumed).ask(request(**key))
+            assert (reply.data, reply.calls, reply.cost_usd, resumed.calls) == (EPIC, 0, 0, [])
+
+    async def test_a_crash_between_two_answers_pays_for_the_second_only(self, database: Database) -> None:
+        async with open_engine(database) as engine:
+            key = await keys(engine)
+            with pytest.raises(ZeroDivisionError):
+                await Asking(database, Answering(BAD, ZeroDivisionError("crash"))).ask(request(**key))
+            resumed = Answering(GOOD)
+            assert (await Asking(database, resumed).ask(request(**key))).calls == 1
+            assert [call.key.step for call in resumed.calls] == [1]
+
+    async def test_an_answer_that_was_not_accepted_is_not_accepted_again(self, database: Database) -> None:
+        async def refuse(data: Any) -> None:
+            raise NotAccepted(["no"])
+
+        async with open_engine(database) as engine:
+            key = await keys(engine)
+            first = request(**key, accept=refuse, reasks=0)
+            with pytest.raises(InvalidAnswer):
+                await Asking(database, Answering(GOOD)).ask(first)
+            resumed = Asking(database, Answering())
+            with pytest.raises(InvalidAnswer):
+                await resumed.ask(first)
+            assert await resumed.outcomes() == ["not_accepted"]
+
+    @pytest.mark.parametrize("change", ["task", "round", "run"])
+    async def test_another_question_is_asked_anew(self, database: Database, change: str) -> None:
+        async with open_engine(database) as engine:
+            key = await keys(engine)
+            await Asking(database, Answering(GOOD)).ask(request(**key))
+            other = {
+                "task": {**key, "task": "Another"},
+                "round": {**key, "key": CallKey(epic="An epic", phase="pm", round=1)},
+                "run": await keys(engine),
+            }[change]
+            assert (await Asking(database, Answering(GOOD)).ask(request(**other))).calls == 1
+
+    async def test_a_call_of_no_run_is_not_stored(self, database: Database) -> None:
+        await Asking(database, Answering(GOOD)).ask(request())
+        async with database.transaction() as session:
+            assert (await session.scalars(select(ModelAnswer))).all() == []
+
+
+async def keys(engine: Engine) -> dict[str, Any]:
+    engine.kinds.clear()
+    run = await engine.create(Scripted())
+    return {"pipeline_id": run.id}
