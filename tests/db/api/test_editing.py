@@ -132,10 +132,7 @@ async def test_the_phases_of_all_definitions_stand_in_one_list(api: httpx.AsyncC
 async def test_a_project_is_registered_once_and_changed_afterwards(
     api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    git = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.invalid")
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
-    draft = {"name": "mine", "path": str(tmp_path)}
+    draft = {"name": "mine", "path": repository(tmp_path)}
     made = await api.post("/projects", json=draft)
     assert made.status_code == 201, made.text
     assert made.headers["location"] == "/projects/mine"
@@ -182,3 +179,11 @@ async def test_the_last_admin_token_can_not_be_revoked(api: httpx.AsyncClient) -
     first, second = (answer.json()["id"] for answer in made)
     assert (await api.delete(f"/tokens/{first}")).status_code == 200
     assert (await api.delete(f"/tokens/{second}")).status_code == 409
+
+
+def repository(folder: Path) -> str:
+    """A repository with one commit."""
+    git = ("git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    return str(folder)
