@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from app.cli.opening import read_settings, with_services
-from app.cli.output import row, safe, say, stdout, table
+from app.cli.output import emit, row, safe, say, stdout, table
 from app.errors import Invalid
 from app.pipelines import definitions
 from app.pipelines.definition import Definition
@@ -24,7 +24,7 @@ def list_definitions() -> None:
     made = table("definition", "phases", "description")
     for found in with_services(read_settings(), read):
         row(made, found.name, " → ".join(phase.name for phase in found.phases), found.description)
-    stdout().print(made)
+    emit(stdout(), made)
 
 
 def show(name: str) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 
 from app.cli.failures import HINTS
 from app.cli.invocation import command
 from app.cli.lines import counted, duration
-from app.cli.output import row, say, table
+from app.cli.output import emit, row, say, table
 from app.cli.view import RunView
 from app.services import SAMPLE_PROJECT
 from app.tables import Project, State
@@ -47,14 +48,14 @@ def money(bill: Bill) -> str:
     return f"{text} + {counted(bill.unpriced, 'call')} of unknown price" if bill.unpriced else text
 
 
-def bill_table(console: Console, first: str, bills: Iterable[Bill], total: Bill) -> None:
+def bill_table(console: Console, first: str, bills: Iterable[Bill], total: Bill, *, indent: int = 0) -> None:
     made = table(
         first, "calls", "tokens in", "tokens out", "cost", right=("calls", "tokens in", "tokens out", "cost")
     )
     for bill in (*bills, total):
         tokens = bill.tokens
         row(made, bill.label, bill.calls, f"{tokens.total_input:,}", f"{tokens.output:,}", money(bill))
-    console.print(made)
+    emit(console, Padding(made, (0, 0, 0, indent)))
     if total.open:
         say(console, f"{counted(total.open, 'call')} without a reply so far; counted with what was reserved")
 
@@ -105,7 +106,7 @@ def _documents(console: Console, view: RunView, names: list[str]) -> None:
 
 def _bill(console: Console, view: RunView) -> None:
     _title(console, "Bill")
-    bill_table(console, "phase", view.bills, view.total)
+    bill_table(console, "phase", view.bills, view.total, indent=2)
 
 
 def _warnings(console: Console, view: RunView) -> None:

@@ -23,6 +23,7 @@ MARKS = {
     Outcome.RUNNING: ("·", "dim"),
 }
 SHOWN_ISSUES = 5
+CODE_LISTS = ("files", "test_files", "migration_scripts")
 
 
 def columns(
@@ -86,27 +87,30 @@ def _item(text: str) -> Table:
 
 def note(phase: PhaseView) -> str:
     """What the phase made, in a few words."""
+    asked = f"asked {len(phase.calls)} times" if len(phase.calls) > 1 else ""
+    return ", ".join(part for part in (_made(phase), asked) if part)
+
+
+def _made(phase: PhaseView) -> str:
     made: Mapping[str, Any] = phase.made if isinstance(phase.made, dict) else {}
-    match phase.spec.output.name if phase.spec.output else None:
+    schema = phase.spec.output.name if made and phase.spec.output else None
+    match schema:
         case "EpicDeliverable":
-            return one_line(made.get("title", ""))
+            return one_line(made["title"])
         case "ArchitectureDeliverable":
-            return counted(len(made.get("components", ())), "component")
+            return counted(len(made["components"]), "component")
         case "DeveloperDeliverable" | "CodeDeliverable":
-            lists = ("files", "test_files", "migration_scripts")
-            return counted(sum(len(made.get(name, ())) for name in lists), "file")
+            return counted(sum(len(made[name]) for name in CODE_LISTS), "file")
         case "TestResults":
             return _tests(made)
         case "QADeliverable":
-            return counted(len(made.get("issues", ())), "issue") if made else ""
+            return counted(len(made["issues"]), "issue")
         case "CommitRecord":
-            return str(made.get("commit", ""))[:12]
+            return str(made["commit"])[:12]
     return ""
 
 
 def _tests(made: Mapping[str, Any]) -> str:
-    if not made:
-        return ""
     broken = made["failures"] + made["errors"]
     if broken:
         return f"{broken} of {counted(made['tests'], 'test')} failed"

@@ -45,7 +45,7 @@ def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
         state_text = f"{run.state} ({run.reason})" if run.reason else run.state
         started = f"{run.created_at:%Y-%m-%d %H:%M}"
         row(made, str(run.id)[:8], state_text, run.definition, started, one_line(run.epic_description, 70))
-    stdout().print(made)
+    emit(stdout(), made)
 
 
 def show_run(

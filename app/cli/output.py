@@ -51,13 +51,14 @@ def say(console: Console, *parts: Part, indent: int = 0) -> None:
 
 
 def emit(console: Console, part: RenderableType) -> None:
-    """Print a line in columns; nothing is folded or padded where nobody looks at columns."""
+    """Print what stands in columns; no line is folded or padded where nobody looks at columns."""
     if console.is_terminal:
         console.print(part)
         return
     with console.capture() as captured:
-        console.print(part, soft_wrap=not isinstance(part, Table))
-    console.file.write(captured.get().rstrip() + "\n")
+        console.print(part, soft_wrap=isinstance(part, Text))
+    lines = captured.get().splitlines()
+    console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:

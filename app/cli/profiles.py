@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.cli.opening import read_settings, with_services
-from app.cli.output import print_json, row, say, stdout, table
+from app.cli.output import emit, print_json, row, say, stdout, table
 from app.pipelines import profiles
 from app.services import Services
 from app.tables import ModelProfile, Route
@@ -33,7 +33,7 @@ def list_profiles(*, as_json: bool) -> None:
     for item in found:
         context, answer = f"{item.context_tokens:,}", f"{item.max_output_tokens:,}"
         row(made, item.name, item.backend, item.model, context, answer, item.think, ", ".join(led[item.name]))
-    stdout().print(made)
+    emit(stdout(), made)
 
 
 def set_profile(name: str, changes: Mapping[str, Any]) -> None:

@@ -50,13 +50,14 @@ class Progress:
         self._printed |= {phase.row.id for phase in view.phases if phase.seconds is not None}
 
     def update(self, view: RunView, events: Iterable[Event]) -> None:
+        # first, so that no line is seen both at work and ended
+        self._now(next((p for p in view.phases if p.row.outcome == Outcome.RUNNING), None))
+        for event in events:
+            self._tell(event)
         for phase in view.phases:
             if phase.seconds is not None and phase.row.id not in self._printed:
                 self._printed.add(phase.row.id)
                 self._show(view, phase)
-        for event in events:
-            self._tell(event)
-        self._now(next((p for p in view.phases if p.row.outcome == Outcome.RUNNING), None))
 
     def _show(self, view: RunView, phase: PhaseView) -> None:
         for part in finished(view, phase):
@@ -101,7 +102,13 @@ class _AtWork:
         return time.monotonic() - self._since
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        row, profile = self.phase.row, self.phase.spec.profile
-        model = f"asking {profile.model}" if profile and row.kind == "llm" else ""
+        row = self.phase.row
         outcome = Text("at work", style="cyan")
-        yield columns(self._spinner, row.phase, row.round, outcome, self.seconds, "", model)
+        yield columns(self._spinner, row.phase, row.round, outcome, self.seconds, "", self._asked())
+
+    def _asked(self) -> str:
+        """Who is asked, while a model is at work."""
+        profile = self.phase.spec.profile
+        if profile is None:
+            return ""
+        return "replaying the recording" if profile.backend == "recorded" else f"asking {profile.model}"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from app.cli.opening import read_settings, with_services
-from app.cli.output import print_json, row, safe, say, stdout, table
+from app.cli.output import emit, print_json, row, safe, say, stdout, table
 from app.cli.prompt_file import read_prompt, write_prompt
 from app.errors import Invalid
 from app.pipelines.phases.inputs import SAMPLE
@@ -36,7 +36,7 @@ def list_prompts(*, as_json: bool) -> None:
     for prompt in newest:
         pointing = ", ".join(f"{label} → {number}" for label, number in labels.get(prompt.role, {}).items())
         row(made, prompt.role, prompt.version, pointing, prompt.message)
-    stdout().print(made)
+    emit(stdout(), made)
 
 
 def show(role: str, version: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.cli.opening import read_settings, with_services
-from app.cli.output import print_json, row, say, stdout, table
+from app.cli.output import emit, print_json, row, say, stdout, table
 from app.cli.repository import project_for
 from app.pipelines import projects
 from app.pipelines.projects import ProjectDraft
@@ -38,7 +38,7 @@ def list_projects(*, as_json: bool) -> None:
             project.path,
             shlex.join(map(str, project.test_command)),
         )
-    stdout().print(made)
+    emit(stdout(), made)
 
 
 def add(

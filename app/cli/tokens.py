@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from app import tokens
 from app.cli.opening import read_settings, with_services
-from app.cli.output import print_json, row, say, stderr, stdout, table
+from app.cli.output import emit, print_json, row, say, stderr, stdout, table
 from app.errors import Invalid
 from app.services import Services
 from app.tables import ApiToken, TokenRole
@@ -42,7 +42,7 @@ def list_tokens(*, as_json: bool) -> None:
     for token in found:
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
         row(made, token.id, token.name, token.role, f"{token.prefix}…", _state(token), used)
-    stdout().print(made)
+    emit(stdout(), made)
 
 
 def revoke(token_id: int) -> None:

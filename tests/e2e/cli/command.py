@@ -1,0 +1,68 @@
+"""The real command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.settings import ROOT
+
+ARGV = (sys.executable, "-P", "-m", "app.cli")
+DEADLINE_S = 120
+"""Ends a command that hangs; nothing is measured with it."""
+NOBODY = "http://127.0.0.1:9"
+"""Where no server listens."""
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """`workbench("demo", "--json")`; `environment` is all that the command knows of the outside."""
+
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
+        done = subprocess.run(
+            [*ARGV, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            env=self.environment | environment,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([*ARGV, *arguments], env=self.environment | environment, text=True, **pipes)
+
+
+def environment(state_dir: Path) -> dict[str, str]:
+    """No key, no model server, and a state folder of the test."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "WORKBENCH_STATE_DIR": str(state_dir),
+        "WORKBENCH_OLLAMA_HOST": NOBODY,
+        "WORKBENCH_OPENAI_BASE_URL": f"{NOBODY}/v1",
+    }
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout

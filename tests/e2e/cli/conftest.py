@@ -1,0 +1,51 @@
+"""One database and one state folder for the tests of the command, and a repository of somebody."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url
+
+from tests.e2e.cli.command import Workbench, environment, git
+
+
+@pytest.fixture(scope="session")
+def cli_state(state_root: Path) -> Path:
+    folder = state_root / "command line"
+    folder.mkdir(mode=0o711)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def workbench(server_url: str, template: str, cli_state: Path) -> Iterator[Workbench]:
+    """The command on a database that its tests share."""
+    database = f"workbench_cli_{secrets.token_hex(4)}"
+    name = sql.Identifier(database)
+    url = make_url(server_url).set(database=database).render_as_string(hide_password=False)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
+        yield Workbench(environment(cli_state) | {"WORKBENCH_DATABASE_URL": url})
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one test that passes."""
+    folder = tmp_path / "calc"
+    files = {
+        "calc.py": "def add(a, b):\n    return a + b\n",
+        "tests/test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+        "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\n',
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "Calculate")
+    return folder
