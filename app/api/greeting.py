@@ -15,9 +15,8 @@ log = logging.getLogger(__name__)
 
 
 def lines(settings: Settings, unknown: Sequence[str]) -> list[str]:
-    """Address, token, mode and warnings; never the token itself."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    found = [f"Workbench answers on http://{host}:{settings.port} - try /docs"]
+    """Token, mode and warnings; never the token itself. The address is said by who binds it."""
+    found = []
     if settings.auth == "off":
         found.append("WARNING: authentication is OFF: everybody on this machine may do everything")
     else:

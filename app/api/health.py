@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import platform
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from app import __version__
 from app.api.access import needs
 from app.api.context import Context, ContextOf
+from app.api.docs import bearer
 from app.db import Database
 from app.errors import WorkbenchError
 from app.tables import TokenRole
@@ -62,7 +63,7 @@ async def readyz(context: ContextOf) -> Response:
     return JSONResponse(body.model_dump(), 200 if ready else 503)
 
 
-@router.get("/version", summary="Version of the service")
+@router.get("/version", summary="Version of the service", dependencies=[Depends(bearer)])
 @needs(TokenRole.VIEWER)
 async def version() -> Version:
     return Version(version=__version__, python=platform.python_version())
