@@ -37,6 +37,7 @@ def serve(host: str | None, port: int | None) -> None:
         "app.main:create",
         factory=True,
         log_config=None,
+        loop="asyncio",  # the loop that the commands and the tests use too
         server_header=False,
         timeout_graceful_shutdown=DRAIN_S,
     )

@@ -200,9 +200,11 @@ async def _head(stream: asyncio.StreamReader | None) -> bytes:
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
     assert process.stdin is not None  # noqa: S101  it is a pipe
-    with suppress(BrokenPipeError, ConnectionResetError):  # git ended early; its exit code tells why
-        process.stdin.write(data)
-        await process.stdin.drain()
+    gone = (BrokenPipeError, ConnectionResetError, RuntimeError)  # the last one is uvloop's word for it
+    with suppress(*gone):  # git ended early; its exit code tells why
+        if data:
+            process.stdin.write(data)
+            await process.stdin.drain()
     process.stdin.close()
-    with suppress(BrokenPipeError, ConnectionResetError):
+    with suppress(*gone):
         await process.stdin.wait_closed()
