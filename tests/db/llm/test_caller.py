@@ -143,7 +143,7 @@ async def test_an_invalid_answer_is_asked_again_with_the_compact_errors(database
     reply = await asking.ask(request())
     assert (reply.data, reply.calls) == (EPIC, 3)
     assert await asking.outcomes() == ["invalid_answer", "invalid_answer", "ok"]
-    first, second, third = backend.calls
+    _, second, third = backend.calls
     assert [message.role for message in second.messages] == ["user", "assistant", "user"]
     assert second.messages[1].content == BAD
     assert second.messages[2].content == "wrong: title: must not be empty"

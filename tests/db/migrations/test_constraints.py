@@ -52,8 +52,8 @@ BAD = {
     "an artifact whose digest is none": SECOND + ARTIFACT.replace("'SHA'", "'none'"),
     "two artifacts of one phase run": "UPDATE artifacts SET current = false;"
     "INSERT INTO artifacts (pipeline_id, name, version, current, schema, schema_digest, content_digest, "
-    "body, phase_run_id) SELECT pipeline_id, 'm', 1, true, 's', schema_digest, content_digest, body, phase_run_id "
-    "FROM artifacts",
+    "body, phase_run_id) SELECT pipeline_id, 'm', 1, true, 's', schema_digest, content_digest, body, "
+    "phase_run_id FROM artifacts",
     "two running phase runs of a run": PHASE_RUN + "('ID', 'b', 'k', '', 0, 0, 'running', 1, NULL)",
     "the same try twice": PHASE_RUN + "('ID', 'a', 'k', '', 0, 0, 'passed', 1, now())",
     "a phase run that ended and runs": "UPDATE phase_runs SET ended_at = now()",

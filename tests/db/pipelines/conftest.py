@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest_asyncio
 
 from app.db import Database
+from app.services import Services
 from tests.db.scripted import Engine, open_engine
+from tests.db.software import Shop
 
 
 @pytest_asyncio.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
     async with open_engine(database) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture
+async def shop(services: Services, tmp_path: Path) -> Shop:
+    """A person's repository with two packages and tests of its own, registered as a project."""
+    made = Shop(services, tmp_path)
+    await made.register()
+    return made
