@@ -20,16 +20,18 @@ from app.settings import PREFIX, Settings, unknown_names
 T = TypeVar("T")
 
 
-def read_settings(**given: Any) -> Settings:
-    """The settings with `given` over them; unknown names are warned about, the log is set up."""
+def read_settings(*, log_level: str = "warning", warn: bool = True, **given: Any) -> Settings:
+    """The settings with `given` over them; unknown names are warned about, the log is set up.
+
+    `log_level` counts unless a person has set one: the display of a command stays clean.
+    """
     try:
         settings = Settings(**given)
     except ValidationError as error:
         raise Invalid(_faults(error), hint="docs/reference/settings.md lists every setting") from None
-    for warning in unknown_names():
+    for warning in unknown_names() if warn else ():
         say(stderr(), ("warning: ", "yellow"), warning)
-    # the display stays clean unless somebody asked for more
-    logs.configure(settings.log_level if "log_level" in settings.model_fields_set else "warning")
+    logs.configure(settings.log_level if "log_level" in settings.model_fields_set else log_level)
     return settings
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
-
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
-from app.pipelines import profiles
+from app.pipelines import routing
 from app.services import Services
 from app.tables import ModelProfile, Route
 
@@ -17,8 +15,7 @@ from app.tables import ModelProfile, Route
 def list_profiles(*, as_json: bool) -> None:
     async def read(services: Services) -> tuple[Sequence[ModelProfile], Sequence[Route]]:
         async with services.database.transaction() as session:
-            routes = await session.scalars(select(Route).order_by(Route.name))
-            return await profiles.every(session), routes.all()
+            return await routing.profiles(session), await routing.routes(session)
 
     found, routes = with_services(read_settings(), read)
     led = {
@@ -39,7 +36,7 @@ def list_profiles(*, as_json: bool) -> None:
 def set_profile(name: str, changes: Mapping[str, Any]) -> None:
     async def write(services: Services) -> ModelProfile:
         async with services.database.transaction() as session:
-            return await profiles.change(session, name, changes)
+            return await routing.change_profile(session, name, changes)
 
     changed = with_services(read_settings(), write)
     say(stdout(), f"{changed.name} asks {changed.model} on {changed.backend} from the next run on")

@@ -8,14 +8,15 @@ import logging
 import os
 import signal
 import socket
+from contextlib import suppress
 
 import uvicorn
 
-from app import logs
+from app.cli.failures import debugging
 from app.cli.interruption import on_signal
 from app.cli.opening import read_settings, with_services
 from app.cli.output import say, stderr
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, Unavailable
 from app.services import Services
 from app.settings import Settings
 
@@ -29,10 +30,9 @@ def serve(host: str | None, port: int | None) -> None:
     for name, value in (("WORKBENCH_HOST", host), ("WORKBENCH_PORT", port)):
         if value is not None:
             os.environ[name] = str(value)  # the application reads its settings itself
-    settings = read_settings()
-    logs.configure(settings.log_level)
+    bound = _bind(read_settings(log_level="info", warn=False))  # the application warns by itself
+    os.environ["WORKBENCH_PORT"] = str(bound.getsockname()[1])
     logging.getLogger("uvicorn.access").addFilter(_without_query)
-    bound = _bind(settings)
     config = uvicorn.Config(
         "app.main:create",
         factory=True,
@@ -43,17 +43,18 @@ def serve(host: str | None, port: int | None) -> None:
     )
     _quiet_after_signals()
     server = _Server(config)
-    server.run(sockets=[bound])
+    failure = _StartFailure(server)
+    logging.getLogger("uvicorn.error").addFilter(failure)
+    with suppress(SystemExit):  # how uvicorn leaves when the application does not start
+        server.run(sockets=[bound])
     if not server.started:
-        raise SystemExit(1)  # the application has said why
+        raise Unavailable(failure.reason or "the server did not start")
 
 
 def work() -> None:
     """Runs until a signal; the second one does not wait for the phase under way."""
-    settings = read_settings()
-    logs.configure(settings.log_level)
     try:
-        with_services(settings, _work)
+        with_services(read_settings(log_level="info"), _work)
     except asyncio.CancelledError:
         say(stderr(), ("stopped in the middle of a phase; another worker takes the runs over", "yellow"))
 
@@ -66,6 +67,25 @@ class _Server(uvicorn.Server):
         if self.started and sockets:
             url = _url(sockets[0])
             say(stderr(), ("Workbench serves on ", "bold green"), (url, "bold"), f"   API: {url}/docs")
+
+
+class _StartFailure(logging.Filter):
+    """Keeps what uvicorn logs as the reason why the application can not start; it is shown as our error."""
+
+    reason = ""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._server.started or record.levelno < logging.ERROR:
+            return True
+        text = record.getMessage().strip()
+        if text.startswith("Traceback ") and not debugging():
+            text = text.splitlines()[-1].partition(": ")[2] or text
+        self.reason = self.reason or text
+        return False
 
 
 async def _work(services: Services) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import unknown
 from app.tables import ModelProfile, Route
 
 
@@ -16,3 +18,15 @@ async def profiles(session: AsyncSession) -> Sequence[ModelProfile]:
 
 async def routes(session: AsyncSession) -> Sequence[Route]:
     return (await session.scalars(select(Route).order_by(Route.name))).all()
+
+
+async def change_profile(session: AsyncSession, name: str, values: Mapping[str, Any]) -> ModelProfile:
+    """Change columns of a profile; seeding leaves it alone from then on. Raises `NotFound`."""
+    row = await session.get(ModelProfile, name, with_for_update=True)
+    if row is None:
+        raise unknown("model profile", name, [profile.name for profile in await profiles(session)])
+    for column, value in values.items():
+        setattr(row, column, value)
+    row.edited_at = func.clock_timestamp()
+    await session.flush()
+    return row

@@ -49,7 +49,6 @@ def doctor(as_json: Json = False) -> None:
 
 def version() -> None:
     """Print the version."""
-    from app.cli.output import say, stdout
-    from app.cli.release import release
+    from app import __version__
 
-    say(stdout(), f"workbench {release()}")
+    typer.echo(f"workbench {__version__}")

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from tests.e2e.cli.command import Workbench, environment, git
+from tests.e2e.cli.command import InProcess, Process, Workbench, environment, git
 
 
 @pytest.fixture(scope="session")
@@ -22,15 +22,27 @@ def cli_state(state_root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def workbench(server_url: str, template: str, cli_state: Path) -> Iterator[Workbench]:
-    """The command on a database that its tests share."""
+def surroundings(server_url: str, template: str, cli_state: Path) -> Iterator[dict[str, str]]:
+    """Environment of the command, with a database that its tests share."""
     database = f"workbench_cli_{secrets.token_hex(4)}"
     name = sql.Identifier(database)
     url = make_url(server_url).set(database=database).render_as_string(hide_password=False)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
-        yield Workbench(environment(cli_state) | {"WORKBENCH_DATABASE_URL": url})
+        yield environment(cli_state) | {"WORKBENCH_DATABASE_URL": url}
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture(scope="session")
+def workbench(surroundings: dict[str, str]) -> Workbench:
+    """The command within this process."""
+    return InProcess(surroundings)
+
+
+@pytest.fixture(scope="session")
+def process(surroundings: dict[str, str]) -> Process:
+    """The command in a process of its own."""
+    return Process(surroundings)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cli.command import Done, Workbench, environment, git
+from tests.e2e.cli.command import Done, Process, Workbench, environment, git
 
 
 @pytest.fixture(scope="module")
-def demo(workbench: Workbench) -> Done:
-    return workbench("demo", "--json")
+def demo(process: Process) -> Done:
+    return process("demo", "--json")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_next_demo_makes_another_run_and_another_branch(workbench: Workbench
 
 def test_a_first_demo_in_an_empty_folder_shows_each_phase_and_what_to_do_next(state_dir: Path) -> None:
     """With the embedded database, and read by a pipe instead of a person."""
-    done = Workbench(environment(state_dir))("demo")
+    done = Process(environment(state_dir))("demo")
     assert done.code == 0, done.err
     assert "\x1b" not in done.out
     assert all(line == line.rstrip() for line in done.out.splitlines())
