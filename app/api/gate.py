@@ -83,8 +83,8 @@ class Gate:
         receive = body.replay(content, receive)
         key = headers.get("idempotency-key")
         if scope["method"] == "POST" and key is not None:
-            target = scope["path"] + "?" + scope["query_string"].decode("latin-1")
-            claim = idempotency.claim_of(caller.id, key, scope["method"], target, content)
+            query = scope["query_string"].decode("latin-1")
+            claim = idempotency.claim_of(caller.id, key, scope["method"], scope["path"], query, content)
             await self._once(claim, scope, receive, send)
         else:
             await self._app(scope, receive, send)

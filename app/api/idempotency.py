@@ -18,6 +18,8 @@ from app.tables import IdempotentRequest
 KEPT = timedelta(hours=24)
 UNDER_WAY = 0
 """Status of a request that has no answer yet."""
+SECRET = frozenset({"/tokens"})
+"""Paths whose answers hold a secret, which is stored nowhere."""
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -30,11 +32,13 @@ class Claim:
     digest: str
 
 
-def claim_of(caller: str, key: str, method: str, target: str, body: bytes) -> Claim:
-    """Raises `Invalid` for a key that is none."""
+def claim_of(caller: str, key: str, method: str, path: str, query: str, body: bytes) -> Claim:
+    """Raises `Invalid` for a key that is none, and where answers can not be kept."""
+    if path in SECRET:
+        raise Invalid(f"{path} takes no key: its answer is secret and not kept", place="Idempotency-Key")
     if not _KEY.fullmatch(key):
         raise Invalid("an Idempotency-Key has 1 to 200 visible ASCII characters", place="Idempotency-Key")
-    request = f"{method} {target}\n".encode() + body
+    request = f"{method} {path}?{query}\n".encode() + body
     return Claim(caller, key, hashlib.sha256(request).hexdigest())
 
 

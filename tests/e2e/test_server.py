@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -25,18 +25,22 @@ OPTIONS = ("--factory", "--port", "0", "--loop", "asyncio")
 class Server:
     """`uvicorn app.main:create` on a free port."""
 
-    def __init__(self, database_url: str, state_dir: Path, **settings: str) -> None:
+    def __init__(
+        self, database_url: str, state_dir: Path, *, terminal: bool = False, **settings: str
+    ) -> None:
         env = {name: value for name, value in os.environ.items() if not name.startswith("WORKBENCH_")}
         env |= {"WORKBENCH_DATABASE_URL": database_url, "WORKBENCH_STATE_DIR": str(state_dir)}
         env |= {f"WORKBENCH_{name}": value for name, value in settings.items()}
+        ours, theirs = os.openpty() if terminal else os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", *OPTIONS, "app.main:create"],
             cwd=ROOT,
             env=env,
-            stderr=subprocess.PIPE,
+            stderr=theirs,
             stdout=subprocess.DEVNULL,
-            text=True,
         )
+        os.close(theirs)
+        self.said = os.fdopen(ours, errors="replace")
         self.lines: list[str] = []
         self.url = self._address()
         self._reader = threading.Thread(target=self._read)
@@ -50,18 +54,17 @@ class Server:
         return "".join(self.lines)
 
     def _address(self) -> str:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in self.said:
             self.lines.append(line)
             if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
                 return f"http://localhost:{found[1]}"
         self.process.wait()
-        self.process.stderr.close()
+        self.said.close()
         raise AssertionError("the server did not start: " + "".join(self.lines))
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.lines += self.process.stderr
+        with suppress(OSError):  # a terminal ends with an error
+            self.lines += iter(self.said.readline, "")
 
 
 @contextmanager
@@ -72,8 +75,7 @@ def served(database_url: str, state_dir: Path, **settings: str) -> Iterator[Serv
     finally:
         if server.process.poll() is None:
             server.stop(signal.SIGKILL)
-        if server.process.stderr is not None:
-            server.process.stderr.close()
+        server.said.close()
 
 
 @pytest.fixture
@@ -148,6 +150,15 @@ def test_the_first_token_opens_the_api_and_stands_in_no_log(start: Start, state_
     said = server.stop()
     assert token not in said
     assert "admin.token" in said
+
+
+def test_a_person_at_a_terminal_is_shown_the_token_at_the_first_start_only(
+    start: Start, state_dir: Path
+) -> None:
+    first = start(terminal=True).stop()
+    token = (state_dir / "admin.token").read_text().strip()
+    assert first.count(token) == 1
+    assert token not in start(terminal=True).stop()
 
 
 def test_a_server_that_can_not_start_says_why_in_plain_words(state_dir: Path) -> None:

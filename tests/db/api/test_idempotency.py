@@ -108,3 +108,9 @@ async def test_answers_are_forgotten_after_a_day(services: Services, api: httpx.
     async with services.database.transaction() as session:
         await idempotency.forget_old(session)
         assert list(await session.scalars(select(IdempotentRequest.key))) == ["young"]
+
+
+async def test_the_text_of_a_token_is_not_kept_for_a_second_answer(api: httpx.AsyncClient) -> None:
+    refused = await api.post("/tokens", json={"name": "ci", "role": "viewer"}, headers=KEY)
+    assert refused.status_code == 422
+    assert (await api.get("/tokens")).json() == []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.db import Database
 from app.errors import Unavailable
@@ -53,10 +54,10 @@ async def test_the_first_start_writes_an_admin_token_that_others_can_not_read(
 async def test_the_next_start_makes_no_other_token(settings: Settings, database: Database) -> None:
     for _ in range(2):
         async with started(settings):
-            text = (settings.state_dir / "admin.token").read_text()
+            written = (settings.state_dir / "admin.token").read_text()
     async with database.transaction() as session:
         assert len((await session.scalars(ApiToken.__table__.select())).all()) == 1
-    assert text.startswith("workbench_")
+    assert written.startswith("workbench_")
 
 
 async def test_without_authentication_no_token_is_made(settings: Settings) -> None:
@@ -82,6 +83,20 @@ async def test_the_sandbox_is_tested_in_the_background_and_readyz_tells(settings
             await asyncio.sleep(0)
             sandbox = (await client.get("/readyz")).json()["checks"]["sandbox"]
     assert "sandbox" in sandbox["message"] or sandbox["ok"] is False
+
+
+async def test_a_worker_that_has_ended_makes_the_service_unready_and_is_in_the_log(
+    settings: Settings, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("DROP TABLE workers"))
+    async with started(settings.model_copy(update={"auth": "off"})) as client:
+        answered = await client.get("/readyz")
+        while "has ended" not in answered.text:
+            answered = await client.get("/readyz")
+    assert "the worker of this process has ended" in caplog.text
+    assert answered.status_code == 503
+    assert "has ended" in answered.json()["checks"]["worker"]["message"]
 
 
 async def test_what_a_person_should_know_is_said(
