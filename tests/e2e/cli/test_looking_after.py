@@ -112,6 +112,9 @@ def test_a_token_is_shown_once_listed_and_revoked(workbench: Workbench) -> None:
     assert text not in workbench("token", "list").out
     assert workbench("token", "revoke", str(listed["ci"]["id"])).code == 0
     assert "revoked" in workbench("token", "list").out
+    for row in listed.values():
+        if row["role"] == "admin" and row["name"] != "boss":
+            workbench("token", "revoke", str(row["id"]))
     last = workbench("token", "revoke", str(listed["boss"]["id"]))
     assert last.code == 1
     assert "last admin" in last.err
