@@ -27,7 +27,7 @@ TEMPLATE = "workbench_template"
 @pytest.fixture(scope="session")
 def state_root() -> Iterator[Path]:
     """A folder that the database's and the sandbox's own users can reach; pytest's is closed to them."""
-    root = Path(tempfile.mkdtemp(prefix="workbench-tests-", dir="/var/tmp"))  # noqa: S108
+    root = Path(tempfile.mkdtemp(prefix="workbench-tests-", dir="/var/tmp"))
     root.chmod(0o711)
     yield root
     shutil.rmtree(root, ignore_errors=True)

@@ -29,7 +29,8 @@ def test_a_program_that_can_not_be_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_system_user_that_can_not_be_made_is_named_with_the_ways_out() -> None:
-    with pytest.raises(AccountUnavailable, match=r"'not: a name' is missing and could not be made.*WORKBENCH_DATABASE_URL"):
+    both = r"'not: a name' is missing and could not be made.*WORKBENCH_DATABASE_URL"
+    with pytest.raises(AccountUnavailable, match=both):
         switched("not: a name")
 
 
