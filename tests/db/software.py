@@ -16,6 +16,7 @@ from app.pipelines import definitions, projects
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
 from app.pipelines.phases import Tools, create_kinds
+from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
 from app.services import Services
 from app.tables import Pipeline
@@ -177,21 +178,23 @@ class Shop:
         return await self.services.pipelines.get(run.id)
 
     async def walk(self, run: Pipeline, team: Team) -> None:
+        orchestrator = PhaseExecutionOrchestrator(self.services.database, self.kinds(team), "w")
+        assert await orchestrator.handle(run.id, asyncio.Event()) is None
+
+    def kinds(self, team: Team) -> dict[str, PhaseKind]:
+        """The shipped kinds, with the team for a model."""
         services = self.services
-        caller = LLMCaller(
-            services.settings, {"recorded": team}, UsageRecorder(services.database), Patience(backoff_s=0)
-        )
+        ledger = UsageRecorder(services.database)
         tools = Tools(
             database=services.database,
-            caller=caller,
+            caller=LLMCaller(services.settings, {"recorded": team}, ledger, Patience(backoff_s=0)),
             renderer=services.renderer,
             sandbox=services.sandbox,
             state_dir=services.settings.state_dir,
             python=Path(sys.executable),
             demo_digests={},
         )
-        orchestrator = PhaseExecutionOrchestrator(services.database, create_kinds(tools), "w")
-        assert await orchestrator.handle(run.id, asyncio.Event()) is None
+        return create_kinds(tools)
 
     def workspace(self, run: Pipeline) -> Path:
         return self.services.settings.state_dir / "workspaces" / str(run.id) / "files"

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.artifacts import store as artifacts
@@ -15,8 +16,9 @@ from app.errors import NotFound
 from app.pipelines import checkpoints, leases
 from app.pipelines.checkpoints import Opened
 from app.pipelines.leases import Busy, Lease, StaleFence
+from app.pipelines.phases.kind import PhaseContext, PhaseResult
 from app.tables import CommitIntent, Pipeline
-from tests.db.scripted import LIMIT_S, PASS, THING, Engine, Gate, Scripted, soon, thing
+from tests.db.scripted import LIMIT_S, PASS, THING, Doing, Engine, Gate, Scripted, soon, thing
 
 
 async def take(engine: Engine, run: Pipeline, worker: str = "w") -> Lease | Busy | None:
@@ -127,6 +129,26 @@ async def test_a_frozen_worker_wakes_up_and_writes_nothing(engine: Engine) -> No
     async with engine.database.transaction() as session:
         assert await artifacts.current(session, run.id) == {"thing": {"by": "other"}}
     assert await engine.outcomes(run.id) == [("a", "abandoned"), ("a", "passed")]
+
+
+async def test_a_frozen_worker_that_tells_of_its_progress_is_not_heard(engine: Engine) -> None:
+    async def freeze_and_tell(context: PhaseContext) -> PhaseResult:
+        async with engine.database.transaction() as session:
+            await session.execute(update(Pipeline).values(fence=Pipeline.fence + 1))
+        await context.progress("half_way", {})
+        raise AssertionError("a stale fence writes nothing")
+
+    run = await engine.queued(Doing(freeze_and_tell))
+    assert await engine.orchestrator().handle(run.id, asyncio.Event()) is not None
+    assert "half_way" not in [event.kind for event in await engine.events(run.id)]
+
+
+async def test_a_database_that_is_lost_in_a_phase_does_not_fail_the_run(engine: Engine) -> None:
+    run = await engine.queued(Scripted(OperationalError("SELECT", {}, Exception("gone"))))
+    with pytest.raises(OperationalError):
+        await engine.orchestrator().handle(run.id, asyncio.Event())
+    await expire(engine, run)
+    assert (await engine.walk(run)).state == "succeeded"
 
 
 async def test_a_worker_that_lost_its_lease_stops_its_phase(engine: Engine) -> None:
