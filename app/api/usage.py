@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, PlainSerializer
 
 from app.api.access import needs
 from app.api.context import ServicesOf
@@ -19,6 +19,10 @@ from app.usage import reports
 from app.usage.reports import Bill
 
 router = APIRouter(tags=["usage"], dependencies=[Depends(bearer)])
+
+
+Dollars = Annotated[Decimal, PlainSerializer(lambda amount: format(amount, "f"), return_type=str)]
+"""Never in exponent form: `0E-8` is no amount that a person reads."""
 
 
 class TokensView(BaseModel):
@@ -35,7 +39,7 @@ class BillView(BaseModel):
     label: str
     calls: int
     tokens: TokensView
-    cost_usd: Decimal
+    cost_usd: Dollars
     unpriced: int
     """Calls whose price is unknown; they are not in `cost_usd`."""
     open: int
@@ -58,7 +62,7 @@ class CallView(BaseModel):
     outcome: str
     error: str | None
     tokens: TokensView
-    cost_usd: Decimal | None
+    cost_usd: Dollars | None
     started_at: datetime
     settled_at: datetime | None
 

@@ -43,6 +43,7 @@ async def test_a_finished_run_shows_artifacts_documents_bill_and_events(
     assert usage["total"]["calls"] == len(usage["calls"]) > 3
     assert usage["total"]["calls"] == sum(bill["calls"] for bill in usage["by_phase"])
     assert Decimal(usage["total"]["cost_usd"]) == sum(Decimal(bill["cost_usd"]) for bill in usage["by_phase"])
+    assert "E" not in usage["total"]["cost_usd"]
     everything = (await working_api.get("/usage")).json()
     assert everything["total"] == usage["total"]
     assert everything["by_day"][0]["calls"] == usage["total"]["calls"]
