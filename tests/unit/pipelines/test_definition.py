@@ -51,7 +51,7 @@ FAULTS = [
     ([phase("a", schema="Nope")], "phases[0].schema", "no schema 'Nope'; there are: Doc"),
     ([phase("a", template="x")], "phases[0].template", "no template 'x'"),
     ([phase("a", route="fast")], "phases[0].route", "no route 'fast'; there are: light"),
-    ([phase("a", inputs=("later",))], "phases[0].inputs", "no artifact of an earlier phase 'later'; there are"),
+    ([phase("a", inputs=("later",))], "phases[0].inputs", "no artifact of an earlier phase 'later'"),
     ([phase("a", on_reject="a", max_rework=1)], "phases[0].on_reject", "no earlier phase 'a'"),
     ([phase("a"), phase("b", on_reject="a")], "phases[1].max_rework", "at least 1"),
     ([phase("a"), phase("b", artifact="a_made")], "phases[1].artifact", "makes 'a_made' already"),

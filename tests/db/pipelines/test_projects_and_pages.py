@@ -1,0 +1,34 @@
+"""Projects that are new, runs that are found by the first letters of their id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import Conflict
+from app.pipelines import projects, store
+from app.pipelines.projects import ProjectDraft
+from tests.db.repositories import make_repository
+from tests.db.scripted import Engine, Scripted
+
+
+async def test_a_project_is_registered_once_and_found_from_its_run(engine: Engine, tmp_path: Path) -> None:
+    draft = ProjectDraft(name="one", path=str(make_repository(tmp_path / "one", {"a": "1"}).path))
+    async with engine.database.transaction() as session:
+        made = await projects.register(session, draft)
+        with pytest.raises(Conflict, match="the project 'one' exists"):
+            await projects.register(session, draft)
+    plain = await engine.create(Scripted())
+    run = await engine.service.create("An epic", definition="small", project="one")
+    async with engine.database.transaction() as session:
+        found = await projects.of_run(session, run)
+        assert found is not None
+        assert (found.id, await projects.of_run(session, plain)) == (made.id, None)
+
+
+async def test_a_run_is_found_by_the_beginning_of_its_id(engine: Engine) -> None:
+    run = await engine.create(Scripted())
+    async with engine.database.transaction() as session:
+        assert list(await store.beginning_with(session, str(run.id)[:8])) == [run.id]
+        assert list(await store.beginning_with(session, "%")) == []
