@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from rich.table import Table
+
 from app.cli.checks import backends, machine, state
 from app.cli.checks.finding import Finding, Level
 from app.cli.failures import Exit
 from app.cli.opening import read_settings
-from app.cli.output import print_json, say, stdout
+from app.cli.output import emit, line, print_json, say, stdout
 from app.settings import Settings
 
-MARKS = {Level.OK: ("ok  ", "green"), Level.WARN: ("warn", "yellow"), Level.FAIL: ("FAIL", "bold red")}
+MARKS = {Level.OK: ("ok", "green"), Level.WARN: ("warn", "yellow"), Level.FAIL: ("FAIL", "bold red")}
 
 
 def examine(*, as_json: bool) -> Exit:
@@ -49,10 +51,13 @@ async def _checks(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _show(finding: Finding) -> None:
-    console = stdout()
-    say(console, MARKS[finding.level], f"  {finding.name:<20} ", finding.message)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for width in (4, 18, None):
+        grid.add_column(width=width)
+    grid.add_row(line(MARKS[finding.level]), line(finding.name), line(finding.message))
     if finding.remedy:
-        say(console, ("→ ", "bold"), finding.remedy, indent=27)
+        grid.add_row("", "", line(("→ ", "bold"), finding.remedy))
+    emit(stdout(), grid)
 
 
 def _summary(found: list[Finding]) -> str:

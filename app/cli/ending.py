@@ -15,7 +15,7 @@ from rich.padding import Padding
 from app.cli.failures import HINTS
 from app.cli.invocation import command
 from app.cli.lines import counted, duration
-from app.cli.output import emit, row, say, table
+from app.cli.output import emit, explain, row, say, table
 from app.cli.view import RunView
 from app.services import SAMPLE_PROJECT
 from app.tables import Project, State
@@ -68,7 +68,9 @@ def _headline(console: Console, view: RunView) -> None:
             say(console, ("✓ succeeded", "bold green"), f" in {duration(view.seconds)}")
         case State.FAILED:
             error = run.error or {}
-            say(console, ("✗ failed", "bold red"), f" in phase {error.get('phase')}: {error.get('message')}")
+            explain(
+                console, ("✗ failed", "bold red"), f" in phase {error.get('phase')}: {error.get('message')}"
+            )
             _hint(console, error)
         case State.CANCELLED:
             say(console, ("cancelled", "bold yellow"), "; nothing was committed")
@@ -81,7 +83,7 @@ def _headline(console: Console, view: RunView) -> None:
 def _hint(console: Console, error: Mapping[str, Any]) -> None:
     details = error.get("details") or {}
     if hint := details.get("hint") or HINTS.get(str(error.get("code"))):
-        say(console, ("what to do: ", "bold"), str(hint))
+        explain(console, ("what to do: ", "bold"), str(hint))
 
 
 def _commit(console: Console, commit: Mapping[str, Any]) -> None:
@@ -125,8 +127,10 @@ def _warnings(console: Console, view: RunView) -> None:
 
 
 def _next(console: Console, view: RunView) -> None:
-    _title(console, "Next")
-    for what, how in _steps(view):
+    steps = list(_steps(view))
+    if steps:
+        _title(console, "Next")
+    for what, how in steps:
         say(console, (what, "dim"), indent=2)
         say(console, how, indent=4)
 
@@ -142,12 +146,9 @@ def _steps(view: RunView) -> Iterable[tuple[str, str]]:
         yield "run it to the end", command("run", "--resume", short(view))
     if state is State.FAILED:
         yield "see every phase and what it found", command("show", short(view), "--events")
-    if view.project and view.project.name == SAMPLE_PROJECT:
-        yield "run on your own repository, with Claude (needs WORKBENCH_ANTHROPIC_API_KEY)", _own("anthropic")
-        yield (
-            "or with a model on this machine",
-            f"{_own('ollama')}    # or openai: LM Studio, llama.cpp, vLLM",
-        )
+    if state is State.SUCCEEDED and view.project and view.project.name == SAMPLE_PROJECT:
+        yield "run on your own repository with Claude (needs WORKBENCH_ANTHROPIC_API_KEY)", _own("anthropic")
+        yield "or with a model of your own (openai: LM Studio, llama.cpp, vLLM)", _own("ollama")
 
 
 def _own(backend: str) -> str:
@@ -163,7 +164,7 @@ def _by_hand(view: RunView, git: str) -> str:
     words = [str(word) for word in view.project.test_command]
     argv = [word.replace("{python}", python) for word in words if "{junit}" not in word]
     return (
-        f"mkdir {folder} && {git} archive {view.commit['branch']} | tar -xC {folder} "
+        f"mkdir -p {folder} && {git} archive {view.commit['branch']} | tar -xC {folder} "
         f"&& (cd {folder} && {shlex.join(argv)})"
     )
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from enum import IntEnum
 
-from app.cli.output import line, say, stderr
+from app.cli.output import explain, stderr
 from app.errors import WorkbenchError
 
 HINTS = {
@@ -52,9 +52,9 @@ def show(error: WorkbenchError) -> None:
     console = stderr()
     if debugging():
         console.print_exception()
-    say(console, ("error: ", "bold red"), (error.message, "red"))
+    explain(console, ("error: ", "bold red"), (error.message, "red"))
     if hint := error.details.get("hint") or HINTS.get(error.code):
-        say(console, ("what to do: ", "bold"), str(hint))
+        explain(console, ("what to do: ", "bold"), str(hint))
 
 
 def show_fault(error: Exception) -> None:
@@ -63,9 +63,9 @@ def show_fault(error: Exception) -> None:
     if debugging():
         console.print_exception()
     text = f"{type(error).__name__}: {error}".strip()
-    say(console, ("error: ", "bold red"), (text.splitlines()[0][:500], "red"))
+    explain(console, ("error: ", "bold red"), (text.splitlines()[0][:500], "red"))
     if not debugging():
-        console.print(line("what to do: ", "`workbench --debug ...` shows where it happened"), soft_wrap=True)
+        explain(console, ("what to do: ", "bold"), "`workbench --debug ...` shows where it happened")
 
 
 def debugging() -> bool:

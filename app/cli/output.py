@@ -50,6 +50,11 @@ def say(console: Console, *parts: Part, indent: int = 0) -> None:
     console.print(line(" " * indent, *parts), soft_wrap=True)
 
 
+def explain(console: Console, *parts: Part) -> None:
+    """A line of prose: folded between words on a terminal, whole in a pipe."""
+    console.print(line(*parts), soft_wrap=not console.is_terminal)
+
+
 def emit(console: Console, part: RenderableType) -> None:
     """Print what stands in columns; no line is folded or padded where nobody looks at columns."""
     if console.is_terminal:

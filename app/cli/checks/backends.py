@@ -35,6 +35,11 @@ async def _ask(settings: Settings, backends: Mapping[BackendName, Backend], name
     except WorkbenchError as error:
         message = f"no answer at {url_of(name, settings)}" if error.code in SILENT else error.message
         return warn(f"backend {name}", message, hint_for(error, name, settings), code=error.code)
+    except Exception as error:  # one broken backend must not hide what else there is to say
+        what = f"{type(error).__name__}: {error}"[:300]
+        return warn(
+            f"backend {name}", what, f"see whether {url_of(name, settings)} is the right kind of server"
+        )
     took = (time.monotonic() - started) * 1000
     shown = ", ".join(sorted(models)[:SHOWN_MODELS]) or "no models"
     more = f" and {len(models) - SHOWN_MODELS} more" if len(models) > SHOWN_MODELS else ""
