@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +127,14 @@ def test_the_kill_switch_stops_the_demo_before_it_starts(workbench: Workbench) -
     done = workbench("demo", WORKBENCH_LLM_DISABLED="true")
     assert done.code == 1
     assert "WORKBENCH_LLM_DISABLED" in done.err
+
+
+def test_without_a_sandbox_the_demo_still_runs_and_says_so_loudly(process: Process, tmp_path: Path) -> None:
+    for program in ("git", "tar", "sh"):
+        found = shutil.which(program)
+        assert found is not None
+        (tmp_path / program).symlink_to(found)
+    done = process("demo", PATH=str(tmp_path))
+    assert done.code == 0, done.err
+    assert "these tests ran WITHOUT a sandbox" in done.out
+    assert "The tests ran WITHOUT a sandbox." in done.out
