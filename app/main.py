@@ -19,6 +19,7 @@ from app.api.origin import check_bind
 from app.errors import WorkbenchError
 from app.services import Services, open_services
 from app.settings import Settings, unknown_names
+from app.worker import create_worker
 from app.workspace.sandbox import Sandbox
 from app.workspace.selftest import SelfTest
 
@@ -55,7 +56,7 @@ async def _running(context: Context) -> AsyncIterator[None]:
             await _prepare(services)
             context.services = services
             context.probing = asyncio.create_task(_probe(services.sandbox))
-            context.working = asyncio.create_task(services.worker().work(context.stopping))
+            context.working = asyncio.create_task(create_worker(services).work(context.stopping))
             context.working.add_done_callback(_report)
             greeting.greet(context.settings, unknown_names())
             with _on_signal(context.stopping):

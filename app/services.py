@@ -16,12 +16,11 @@ from app.llm.backends import create_backends
 from app.llm.caller import LLMCaller
 from app.llm.cassette import Recording
 from app.llm.types import Backend, BackendName
+from app.pipelines import projects
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
-from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
-from app.pipelines.projects import save as save_project
 from app.pipelines.service import Defaults, PipelineService
 from app.queue.listener import Listener
 from app.queue.signals import Signals
@@ -33,7 +32,6 @@ from app.seeding.source import FileSource
 from app.seeding.values import Seeds
 from app.settings import Settings
 from app.usage.recorder import UsageRecorder
-from app.worker import Worker, worker_name
 from app.workspace.sandbox import Sandbox
 
 SAMPLE_PROJECT = "sample"
@@ -56,24 +54,16 @@ class Services:
     loader: ConfigurationLoader
     pipelines: PipelineService
     seeds: Seeds
-
-    def worker(self) -> Worker:
-        """A worker of this process, not started yet."""
-        name = worker_name()
-        terms = LeaseTerms(self.settings.lease_s, self.settings.max_attempts)
-        orchestrator = PhaseExecutionOrchestrator(self.database, self.kinds, name, terms)
-        return Worker(self.database, self.listener, orchestrator, name, self.settings.worker_concurrency)
-
-    async def seed(self) -> Report:
-        return await seed(self.database, self.seeds, self.kinds)
+    seeded: Report
+    """What seeding did when the services were opened."""
 
     async def register_sample(self) -> Path:
-        """The sample repository in the state folder, as a project. Safe to repeat."""
+        """The sample repository in the state folder, as a project. Keeps what a person changed."""
         path = await asyncio.to_thread(
             create_sample_repository, self.settings.state_dir / "demo" / "orders service"
         )
         async with self.database.transaction() as session:
-            await save_project(session, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
+            await projects.provide(session, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
         return path
 
 
@@ -85,8 +75,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = Database(url, pool_size=max(10, settings.worker_concurrency))
         stack.push_async_callback(database.close)
         await database.migrate()
-        services = _wire(settings, database, stack)
-        await services.seed()
+        services = await _wire(settings, database, stack)
         if settings.demo:
             await services.register_sample()
         yield services
@@ -102,7 +91,7 @@ async def _database_url(settings: Settings, stack: AsyncExitStack) -> str:
     return url
 
 
-def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Services:
+async def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Services:
     seeds = load_seeds()
     listener = Listener(database.url)
     stack.push_async_callback(listener.close)
@@ -125,6 +114,7 @@ def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Serv
     source: ConfigurationSource = RowSource() if settings.data_driven_orchestration else FileSource(seeds)
     loader = ConfigurationLoader(source)
     signals = Signals(listener)
+    kinds = create_kinds(tools)
     return Services(
         settings=settings,
         database=database,
@@ -134,10 +124,11 @@ def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Serv
         backends=backends,
         caller=caller,
         sandbox=sandbox,
-        kinds=create_kinds(tools),
+        kinds=kinds,
         loader=loader,
         pipelines=PipelineService(database, loader, signals, _defaults(settings)),
         seeds=seeds,
+        seeded=await seed(database, seeds, kinds),
     )
 
 

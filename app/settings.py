@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SCRIPTS_ONLY = frozenset({f"{PREFIX}PYTHON", f"{PREFIX}TEST_DATABASE_URL", f"{PREFIX}IN_SANDBOX"})
 """Variables that the scripts, the tests and the sandbox use, not the service."""
-ENV_FILES = (ROOT / ".env", ".env")
-"""The checkout's and the current folder's; the latter wins."""
+ENV_FILE = ROOT / ".env"
+"""The checkout's only: a file in a repository that somebody works on must not redirect a key."""
 
 
 def _alias(name: str) -> AliasChoices:
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=ENV_FILES,
+        env_file=ENV_FILE,
         extra="ignore",
         populate_by_name=True,
         hide_input_in_errors=True,
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     """More values of the Host header to accept, separated by commas."""
     advance_wait_s: float = Field(60.0, ge=0)
     """How long `advance` waits for the phase, in seconds, before it answers 202."""
-    worker_concurrency: int = Field(8, ge=1)
+    worker_concurrency: int = Field(8, ge=2)
     """Runs that one worker process walks at once."""
     lease_s: float = Field(8.0, gt=0)
     """How long a worker holds a run without renewing its lease, in seconds."""
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
 def unknown_names() -> list[str]:
     """A warning line for each WORKBENCH_ variable that no setting reads, with the nearest known name."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | SCRIPTS_ONLY
-    given = set(os.environ).union(*(dotenv_values(file) for file in ENV_FILES))
+    given = set(os.environ) | set(dotenv_values(ENV_FILE))
     lines = []
     for name in sorted(n for n in given if n.startswith(PREFIX) and n not in known):
         near = difflib.get_close_matches(name, known, n=1)

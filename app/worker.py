@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+from uuid import UUID
 
 from psycopg import Error as DatabaseError
 from sqlalchemy import delete, func, text
@@ -15,9 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
-from app.pipelines.orchestrator import PhaseExecutionOrchestrator
+from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.queue.listener import Listener
 from app.queue.wakeups import consume, wake
+from app.services import Services
 from app.tables import WorkerRow
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,32 @@ LOST_WAKEUPS = text(
 def worker_name() -> str:
     """host:pid:random, so that two workers never share a name."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def create_orchestrator(services: Services, name: str) -> PhaseExecutionOrchestrator:
+    settings = services.settings
+    terms = LeaseTerms(settings.lease_s, settings.max_attempts)
+    return PhaseExecutionOrchestrator(services.database, services.kinds, name, terms)
+
+
+def create_worker(services: Services) -> Worker:
+    """A worker of this process, not started yet."""
+    name = worker_name()
+    concurrency = services.settings.worker_concurrency
+    orchestrator = create_orchestrator(services, name)
+    return Worker(services.database, services.listener, orchestrator, name, concurrency)
+
+
+async def work_on(services: Services, pipeline_id: UUID, stop: asyncio.Event) -> None:
+    """Walk one run in this process, with this process's settings, until it wants no worker.
+
+    A run that is started with no wake-up is answered here; should this process die, the sweep of
+    another worker finds the run.
+    """
+    orchestrator = create_orchestrator(services, worker_name())
+    while (again := await orchestrator.handle(pipeline_id, stop)) is not None and not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), again.total_seconds())
 
 
 class Worker:

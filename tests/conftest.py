@@ -20,6 +20,7 @@ from app.db import Database, upgrade
 from app.embedded import EmbeddedPostgres
 from app.services import Services, open_services
 from app.settings import Settings
+from app.worker import create_worker
 
 TEMPLATE = "workbench_template"
 
@@ -94,7 +95,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 async def worker(services: Services) -> AsyncIterator[Services]:
     """The services with one worker at work."""
     stop = asyncio.Event()
-    working = asyncio.create_task(services.worker().work(stop))
+    working = asyncio.create_task(create_worker(services).work(stop))
     yield services
     stop.set()
     await working

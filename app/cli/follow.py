@@ -21,6 +21,7 @@ from app.pipelines import events
 from app.queue.signals import wait
 from app.services import Services
 from app.tables import State
+from app.worker import work_on
 
 LOOK_S = 2.0
 
@@ -42,7 +43,7 @@ async def follow(services: Services, run_id: UUID, console: Console | None, *, s
 
     try:
         with on_signal(cancel):
-            async with working(services):
+            async with working(services, run_id):
                 return await _watch(services, run_id, console, seen)
     except asyncio.CancelledError:
         raise Left from None
@@ -51,10 +52,10 @@ async def follow(services: Services, run_id: UUID, console: Console | None, *, s
 
 
 @asynccontextmanager
-async def working(services: Services) -> AsyncIterator[None]:
-    """One worker in this process; at the end it finishes its phases and hands the runs back."""
+async def working(services: Services, run_id: UUID) -> AsyncIterator[None]:
+    """Walks the run in this process, so that the settings of this command answer it."""
     stop = asyncio.Event()
-    worker = asyncio.create_task(services.worker().work(stop))
+    worker = asyncio.create_task(work_on(services, run_id, stop))
     try:
         yield
         stop.set()

@@ -19,6 +19,7 @@ from app.cli.output import say, stderr
 from app.errors import Conflict, Invalid, Unavailable
 from app.services import Services
 from app.settings import Settings
+from app.worker import create_worker
 
 DRAIN_S = 10
 """How long open connections may take to end when the server stops."""
@@ -97,7 +98,7 @@ async def _work(services: Services) -> None:
 
     with on_signal(drain):
         say(stderr(), ("the worker is ready", "bold green"))
-        await services.worker().work(stop)
+        await create_worker(services).work(stop)
 
 
 def _bind(settings: Settings) -> socket.socket:

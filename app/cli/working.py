@@ -105,7 +105,7 @@ def _carry_out(
             _announce(console, await views.read(services, run.id))
         seen = run.event_count
         if run.state not in (State.QUEUED, State.RUNNING):
-            await services.pipelines.start(run.id, target)
+            await services.pipelines.start(run.id, target, wake_up=False)
         try:
             view = await follow(services, run.id, console, seen=seen)
         except Left:

@@ -11,7 +11,8 @@ from app.usage.tokens import Tokens
 JSON = Any
 """A plain JSON value: dict, list, str, int, float, bool or None."""
 
-BackendName = Literal["anthropic", "ollama", "openai", "recorded"]
+BackendName = str
+"""A name in the registry of backends; other packages add theirs."""
 Think = Literal["off", "on", "low", "medium", "high"]
 Role = Literal["user", "assistant"]
 

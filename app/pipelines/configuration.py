@@ -14,7 +14,7 @@ from app.artifacts.registry import digest as schema_digest
 from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, row_schema
 from app.errors import Invalid, unknown
-from app.llm.types import BackendName, Profile, Schema
+from app.llm.types import Profile, Schema
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.snapshot import (
     PhaseSpec,
@@ -170,10 +170,9 @@ def as_phase(row: PhaseConfiguration) -> Phase:
 
 
 def as_profile(row: ModelProfile) -> Profile:
-    backend: BackendName = row.backend  # type: ignore[assignment]  # registries add names
     return Profile(
         name=row.name,
-        backend=backend,
+        backend=row.backend,
         model=row.model,
         context_tokens=row.context_tokens,
         max_output_tokens=row.max_output_tokens,

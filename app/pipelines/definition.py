@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.artifacts.registry import artifact_name
 from app.errors import Invalid
@@ -34,6 +34,12 @@ class Phase(BaseModel):
     on_reject: Name | None = None
     max_rework: int = Field(0, ge=0, le=20)
     limits: Limits = Limits()
+
+    @field_validator("artifact")
+    @classmethod
+    def _stored_name(cls, name: str | None) -> str | None:
+        """An alias such as `arch_spec` is stored, and found, under its one name."""
+        return None if name is None else artifact_name(name)
 
     @property
     def draft(self) -> Draft:

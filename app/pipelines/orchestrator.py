@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.digests import storable
 from app.errors import WorkbenchError, unknown
-from app.pipelines import checkpoints, leases
+from app.pipelines import checkpoints, leases, store
 from app.pipelines.checkpoints import Opened
 from app.pipelines.leases import Busy, Lease, StaleFence
 from app.pipelines.phases.kind import PhaseContext, PhaseKind, PhaseResult
@@ -23,6 +23,9 @@ from app.pipelines.snapshot import PhaseSpec
 from app.tables import Outcome
 
 log = logging.getLogger(__name__)
+
+
+ASK_AGAIN = timedelta(seconds=2)
 
 
 class Cancelled(Exception):
@@ -35,6 +38,8 @@ class LeaseTerms:
 
     duration_s: float = 8.0
     max_attempts: int = 5
+    elsewhere_s: float = 60.0
+    """How long a worker without the run's repository leaves the run to others, before it fails it."""
 
 
 class PhaseExecutionOrchestrator:
@@ -53,6 +58,9 @@ class PhaseExecutionOrchestrator:
         if draining.is_set():
             return timedelta(0)
         async with self._database.transaction() as session:
+            place = await store.place(session, pipeline_id)
+            if place is not None and place.waited_s < self._terms.elsewhere_s and not place.is_here():
+                return ASK_AGAIN  # another host may have the repository
             lease = await leases.take(session, pipeline_id, self._worker, self._terms.duration_s)
         match lease:
             case None:

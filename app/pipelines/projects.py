@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,7 +38,30 @@ class ProjectDraft(BaseModel):
 
 
 async def save(session: AsyncSession, draft: ProjectDraft) -> Project:
-    """Register the project or change it. Raises `Invalid` when the path is no usable repository."""
+    """Register the project or change it, as a person. Raises `Invalid` for no usable repository."""
+    await _check(draft)
+    return await _write(session, draft, edited_at=func.clock_timestamp())
+
+
+async def provide(session: AsyncSession, draft: ProjectDraft) -> Project:
+    """A project of the service's own; what a person changed is kept."""
+    row = await session.scalar(select(Project).where(Project.name == draft.name))
+    if row is not None and row.edited_at is not None:
+        return row
+    await _check(draft)
+    return await _write(session, draft, edited_at=None)
+
+
+async def _write(
+    session: AsyncSession, draft: ProjectDraft, *, edited_at: ColumnElement[datetime] | None
+) -> Project:
+    values = {**draft.model_dump(mode="json", exclude={"name"}), "edited_at": edited_at}
+    statement = insert(Project).values(name=draft.name, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    return await get(session, draft.name)
+
+
+async def _check(draft: ProjectDraft) -> None:
     if not Path(draft.path).is_absolute():
         raise Invalid(f"the path of a project is absolute; got {draft.path!r}", place="path")
     if not any("{junit}" in argument for argument in draft.test_command):
@@ -47,10 +71,6 @@ async def save(session: AsyncSession, draft: ProjectDraft) -> Project:
         )
     repository = await open_repository(Path(draft.path))
     await head_commit(repository, draft.base_branch)
-    values = draft.model_dump(mode="json", exclude={"name"})
-    statement = insert(Project).values(name=draft.name, **values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-    return await get(session, draft.name)
 
 
 async def register(session: AsyncSession, draft: ProjectDraft) -> Project:

@@ -79,13 +79,15 @@ class PipelineService:
                 session, definition or self._defaults.definition, profile or self._defaults.profile
             )
             chosen = await self._project(session, snapshot, project or self._defaults.project)
+        base_commit = await _base_commit(chosen)  # git takes its time: no transaction is open meanwhile
+        async with self._database.transaction() as session:
             await _keep(session, snapshot)
             row = Pipeline(
                 epic_description=epic,
                 definition=snapshot.definition,
                 snapshot=snapshot.sha256,
                 project_id=chosen.id if chosen else None,
-                base_commit=await _base_commit(chosen),
+                base_commit=base_commit,
                 event_count=0,
             )
             session.add(row)
@@ -94,8 +96,13 @@ class PipelineService:
             await events.append(session, row, "created", {"definition": row.definition})
         return row
 
-    async def start(self, pipeline_id: UUID, target: Target = Target.END) -> Pipeline:
-        """Queue the run: to the end, or for exactly one phase. Raises `Conflict` that says why not."""
+    async def start(
+        self, pipeline_id: UUID, target: Target = Target.END, *, wake_up: bool = True
+    ) -> Pipeline:
+        """Queue the run: to the end, or for exactly one phase. Raises `Conflict` that says why not.
+
+        Without `wake_up` no worker is told: the caller walks the run itself.
+        """
         async with self._database.transaction() as session:
             run = await store.get(session, pipeline_id, lock=True)
             if run.state == State.WAITING:
@@ -109,7 +116,8 @@ class PipelineService:
             run.reason = None
             run.target = target
             run.updated_at = func.clock_timestamp()
-            await wake(session, run.id)
+            if wake_up:
+                await wake(session, run.id)
             await events.append(session, run, "queued", {"target": target.value})
         return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import String, cast, func, select, tuple_
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFound
 from app.pipelines.snapshot import Snapshot
-from app.tables import DefinitionSnapshot, Outcome, PhaseRun, Pipeline
+from app.tables import DefinitionSnapshot, Outcome, PhaseRun, Pipeline, Project
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,17 @@ class Cursor:
 
     created_at: datetime
     id: UUID
+
+
+@dataclass(frozen=True)
+class Place:
+    """The repository of a run, and for how long nothing has happened to the run."""
+
+    path: str
+    waited_s: float
+
+    def is_here(self) -> bool:
+        return Path(self.path).is_dir()
 
 
 async def get(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -> Pipeline:
@@ -41,6 +53,19 @@ async def beginning_with(session: AsyncSession, start: str, limit: int = 10) -> 
         .limit(limit)
     )
     return rows.all()
+
+
+async def place(session: AsyncSession, pipeline_id: UUID) -> Place | None:
+    """Where the repository of a run is; None for a run without one."""
+    waited = func.extract("epoch", func.clock_timestamp() - Pipeline.updated_at)
+    row = (
+        await session.execute(
+            select(Project.path, waited)
+            .join(Pipeline, Pipeline.project_id == Project.id)
+            .where(Pipeline.id == pipeline_id)
+        )
+    ).one_or_none()
+    return None if row is None else Place(row[0], float(row[1]))
 
 
 async def page(

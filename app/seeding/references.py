@@ -8,6 +8,7 @@ from pathlib import Path
 from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, check_row_schema
 from app.errors import Invalid, WorkbenchError
+from app.llm.backends import backend_names
 from app.llm.types import JSON
 from app.pipelines.definition import Definition
 from app.seeding.values import Seeds
@@ -18,6 +19,8 @@ def check_references(root: Path, seeds: Seeds) -> None:
         _check_json_schema(root / "schemas.yaml", row_id, row.json_schema)
     for role, prompt in seeds.prompts.items():
         _check_schema(root / f"prompts/{role}.md", "schema", prompt.schema_name, seeds)
+    for name, profile in seeds.profiles.items():
+        _check(root / "models.yaml", f"{name}.backend", profile.backend, backend_names())
     for name, route in seeds.routes.items():
         _check(root / "routes.yaml", f"{name}.profile", route.profile, seeds.profiles)
     for name, definition in seeds.definitions.items():

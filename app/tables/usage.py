@@ -70,7 +70,7 @@ class PromptUsage(Base):
     """Null: unknown. A local model costs 0."""
     price_version: Mapped[str]
     outcome: Mapped[str]
-    """`open`, `ok`, `replayed`, or the code of the error."""
+    """`open`, `ok`, or the code of the error."""
     error: Mapped[str | None]
     request_id: Mapped[str | None]
     started_at: Mapped[CreatedAt]

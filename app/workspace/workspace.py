@@ -1,7 +1,8 @@
 """The workspace of a run: a cache, rebuilt at any time from the base commit plus the accepted files.
 
-Layout: `<state>/workspaces/<pipeline id>/files`. Folders are 0755 and files 0644 or 0755, so the
-sandbox's own user can read them; the two folders above are 0711, so that it can reach but not list
+Layout: `<state>/workspaces/<pipeline id>/<fence>/files`: a worker that was frozen while another took the
+run over writes to a folder that nobody reads any more. Folders are 0755 and files 0644 or 0755, so the
+sandbox's own user can read them; the folders above are 0711, so that it can reach but not list
 them. The state folder itself has to let that user pass (`x`), or the files are given to it otherwise.
 """
 
@@ -23,11 +24,11 @@ from app.workspace.writer import Written, write_files
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-def workspace_folder(state: Path, pipeline_id: str) -> Path:
-    """Where the files of the run are; the folder need not exist."""
+def workspace_folder(state: Path, pipeline_id: str, fence: int) -> Path:
+    """Where the files of the run are under this lease; the folder need not exist."""
     if not _ID.fullmatch(pipeline_id):
         raise Invalid(f"{pipeline_id!r} is not the id of a pipeline")
-    return state / "workspaces" / pipeline_id / "files"
+    return state / "workspaces" / pipeline_id / str(fence) / "files"
 
 
 async def rebuild(
@@ -40,6 +41,7 @@ async def rebuild(
 ) -> tuple[Written, ...]:
     """Make `target` anew: the base commit, then the files of the run, which were accepted before."""
     await asyncio.to_thread(_make_parents, target)
+    await asyncio.to_thread(_forget_older, target)
     await checkout(repo, base_commit, target)
     current = latest([files])
     return await asyncio.to_thread(write_files, target, current, permitted=permitted, accepted=True)
@@ -70,10 +72,18 @@ async def apply_files(
 
 async def remove_workspace(target: Path) -> None:
     """Delete the run's folder; a missing one is fine."""
-    await asyncio.to_thread(shutil.rmtree, target.parent, True)
+    await asyncio.to_thread(shutil.rmtree, target.parent.parent, True)
 
 
 def _make_parents(target: Path) -> None:
-    for folder in (target.parent.parent, target.parent):
+    for folder in (target.parents[2], target.parents[1], target.parents[0]):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)
+
+
+def _forget_older(target: Path) -> None:
+    """Delete what earlier leases of the run left."""
+    fence = int(target.parent.name)
+    for other in target.parents[1].iterdir():
+        if other.name.isdigit() and int(other.name) < fence:
+            shutil.rmtree(other, ignore_errors=True)

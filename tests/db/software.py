@@ -197,7 +197,7 @@ class Shop:
         return create_kinds(tools)
 
     def workspace(self, run: Pipeline) -> Path:
-        return self.services.settings.state_dir / "workspaces" / str(run.id) / "files"
+        return self.services.settings.state_dir / "workspaces" / str(run.id) / str(run.fence) / "files"
 
     @contextmanager
     def untouched(self) -> Iterator[None]:

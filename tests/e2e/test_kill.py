@@ -27,11 +27,12 @@ WORKER = """
 import asyncio, logging
 from app.services import open_services
 from app.settings import Settings
+from app.worker import create_worker
 
 async def main():
     logging.basicConfig(level="INFO")
     async with open_services(Settings(_env_file=None)) as services:
-        await services.worker().work(asyncio.Event())
+        await create_worker(services).work(asyncio.Event())
 
 asyncio.run(main())
 """

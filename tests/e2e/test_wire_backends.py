@@ -13,6 +13,7 @@ from app.seeding.demo import CASSETTE, SAMPLE_EPIC
 from app.services import open_services
 from app.settings import Settings
 from app.usage import reports
+from app.worker import create_worker
 from app.workspace.repository import branch_commit, open_repository
 from tests.stub.script import entries
 from tests.stub.server import Stub
@@ -37,7 +38,7 @@ async def run_to_the_end(settings: Settings, profile: str) -> tuple[dict[str, An
     """The artifacts and the bill of one successful run."""
     async with open_services(settings) as services:
         stop = asyncio.Event()
-        working = asyncio.create_task(services.worker().work(stop))
+        working = asyncio.create_task(create_worker(services).work(stop))
         run = await services.pipelines.create(SAMPLE_EPIC, profile=profile)
         await services.pipelines.start(run.id)
         ended = await services.pipelines.wait_until_still(run.id)

@@ -59,6 +59,11 @@ def create_backends(settings: Settings) -> dict[BackendName, Backend]:
     return {name: LazyBackend(name, factory, settings) for name, factory in factories.items()}
 
 
+def backend_names() -> list[str]:
+    """Every backend that a profile may name."""
+    return sorted({**_foreign(), **REGISTRY})
+
+
 def pick(backends: Mapping[BackendName, Backend], name: str) -> Backend:
     """The backend of this name. Raises `NotFound`, which lists the names that exist."""
     for known, backend in backends.items():
@@ -74,8 +79,7 @@ def _foreign() -> dict[BackendName, Factory]:
         if entry.name in REGISTRY:
             log.warning("the backend %r of %s is ignored: the name is taken", entry.name, entry.value)
             continue
-        # A profile names its backend from a closed set; the names of other packages join it here.
-        found[cast(BackendName, entry.name)] = _loader(entry)
+        found[entry.name] = _loader(entry)
     return found
 
 

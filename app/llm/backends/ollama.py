@@ -73,7 +73,10 @@ class OllamaBackend:
             response = await self._client.send(method, path, body)
             reply = response.json()
         except ollama.ResponseError as error:
-            raise await with_models(self._refusal(error), model, self.models) from error
+            refusal = self._refusal(error)
+            if not model:  # the list of models itself was asked for
+                raise refusal from error
+            raise await with_models(refusal, model, self.models) from error
         except _BROKEN as error:
             raise self._failure(error) from error
         if not isinstance(reply, dict):

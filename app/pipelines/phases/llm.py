@@ -101,7 +101,7 @@ class LlmPhase:
             raise Invalid("a phase that writes files needs a project", place=context.spec.name)
         repository = await repository_of(context.project)
         permitted = frozenset(context.project.permitted_paths)
-        folder = workspace_folder(self._state_dir, str(context.pipeline_id))
+        folder = workspace_folder(self._state_dir, str(context.pipeline_id), context.fence)
         earlier = files_of(context.artifacts.get(context.spec.artifact or ""))
         await rebuild(repository, context.base_commit, folder, earlier, permitted=permitted)
         try:

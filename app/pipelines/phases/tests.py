@@ -43,7 +43,7 @@ class TestsPhase:
         if context.project is None or context.base_commit is None:
             raise Invalid("a phase of kind tests needs a project", place=context.spec.name)
         repository = await repository_of(context.project)
-        folder = workspace_folder(self._state_dir, str(context.pipeline_id))
+        folder = workspace_folder(self._state_dir, str(context.pipeline_id), context.fence)
         await rebuild(
             repository,
             context.base_commit,

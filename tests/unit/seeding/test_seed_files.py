@@ -36,7 +36,7 @@ def copy(tmp_path):
         (SOFTWARE, "reasks: 2", "reasks: -1", "phases.0.limits.reasks", "greater than or equal"),
         (SOFTWARE, "name: software", "name: hardware", "name", "name of the file"),
         (SOFTWARE, "phases:", "phases: [", "YAML", "line"),
-        ("models.yaml", "backend: ollama", "backend: llama", "3.backend", "anthropic"),
+        ("models.yaml", "backend: ollama", "backend: llama", "ollama-code.backend", "anthropic"),
         ("models.yaml", 'think: "off"', "think: off", "0.think", "off"),
         ("models.yaml", "name: claude-haiku", "name: claude", "claude", "two profiles"),
         ("models.yaml", "- name: claude\n", "name: claude\n", "YAML", "line"),

@@ -15,15 +15,15 @@ FILES = [SourceFile("app/main.py", "print(2)\n"), SourceFile("docs/new.md", "x\n
 
 
 def test_each_run_has_its_own_folder_and_odd_ids_are_refused(tmp_path):
-    assert workspace_folder(tmp_path, "0190-ab") == tmp_path / "workspaces/0190-ab/files"
+    assert workspace_folder(tmp_path, "0190-ab", 3) == tmp_path / "workspaces/0190-ab/3/files"
     for odd in ("..", "a/b", "", "a\0", "x" * 65):
         with pytest.raises(Invalid):
-            workspace_folder(tmp_path, odd)
+            workspace_folder(tmp_path, odd, 1)
 
 
 async def test_a_rebuilt_workspace_is_the_base_commit_plus_the_files_of_the_run(make_repo, tmp_path):
     repo = await open_repository(make_repo())
-    target = workspace_folder(tmp_path / "state", "run-1")
+    target = workspace_folder(tmp_path / "state", "run-1", 1)
     for _ in range(2):
         await rebuild(repo, await head_commit(repo), target, FILES)
         assert list_files(target) == ["README.md", "app/main.py", "docs/new.md"]
@@ -35,7 +35,7 @@ async def test_files_of_many_rounds_may_change_more_than_one_answer_may(make_rep
     names = [f"{n}.py" for n in range(20)]
     repo = await open_repository(make_repo(dict.fromkeys(names, "1\n")))
     files = [SourceFile(name, "2\n") for name in names]
-    target = workspace_folder(tmp_path, "run-1")
+    target = workspace_folder(tmp_path, "run-1", 1)
     await rebuild(repo, await head_commit(repo), target, files)
     with pytest.raises(UnsafePath, match="more than 30%"):
         await apply_files(repo, await head_commit(repo), target, files)
@@ -43,7 +43,7 @@ async def test_files_of_many_rounds_may_change_more_than_one_answer_may(make_rep
 
 async def test_the_folders_above_can_be_passed_but_not_listed(make_repo, tmp_path):
     repo = await open_repository(make_repo())
-    target = workspace_folder(tmp_path, "run-1")
+    target = workspace_folder(tmp_path, "run-1", 1)
     await rebuild(repo, await head_commit(repo), target, [])
     modes = [stat.S_IMODE(p.stat().st_mode) for p in (target.parent.parent, target.parent, target)]
     assert modes == [0o711, 0o711, 0o755]
@@ -61,7 +61,7 @@ async def test_an_answer_may_not_replace_a_link_or_a_submodule_of_the_base(
     )
     run_git(folder, "commit", "-q", "-m", "Link and submodule")
     repo = await open_repository(folder)
-    target = workspace_folder(tmp_path, "run-1")
+    target = workspace_folder(tmp_path, "run-1", 1)
     await rebuild(repo, await head_commit(repo), target, [])
     with pytest.raises(UnsafePath, match="a link or a submodule"):
         await apply_files(repo, await head_commit(repo), target, [SourceFile(path, "x")])
@@ -69,7 +69,7 @@ async def test_an_answer_may_not_replace_a_link_or_a_submodule_of_the_base(
 
 async def test_an_answer_is_applied_within_what_the_project_protects_and_permits(make_repo, tmp_path):
     repo = await open_repository(make_repo())
-    head, target = await head_commit(repo), workspace_folder(tmp_path, "run-1")
+    head, target = await head_commit(repo), workspace_folder(tmp_path, "run-1", 1)
     await rebuild(repo, head, target, [])
     written = await apply_files(repo, head, target, FILES, permitted=frozenset({"Makefile"}))
     assert [one.created for one in written] == [False, True]
@@ -79,7 +79,7 @@ async def test_an_answer_is_applied_within_what_the_project_protects_and_permits
 
 async def test_a_removed_workspace_is_gone_and_removing_it_again_is_fine(make_repo, tmp_path):
     repo = await open_repository(make_repo())
-    target = workspace_folder(tmp_path, "run-1")
+    target = workspace_folder(tmp_path, "run-1", 1)
     await rebuild(repo, await head_commit(repo), target, [])
     await remove_workspace(target)
     await remove_workspace(target)
