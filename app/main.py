@@ -20,8 +20,8 @@ from app.errors import WorkbenchError
 from app.services import Services, open_services
 from app.settings import Settings, unknown_names
 from app.worker import create_worker
-from app.workspace.sandbox import Sandbox
-from app.workspace.selftest import SelfTest
+from app.workspace.sandbox.sandbox import Sandbox
+from app.workspace.sandbox.selftest import SelfTest
 
 log = logging.getLogger(__name__)
 

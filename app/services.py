@@ -32,7 +32,7 @@ from app.seeding.source import FileSource
 from app.seeding.values import Seeds
 from app.settings import Settings
 from app.usage.recorder import UsageRecorder
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.sandbox import Sandbox
 
 SAMPLE_PROJECT = "sample"
 RECORDED_PROFILE = "recorded"

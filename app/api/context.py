@@ -12,7 +12,7 @@ from app.errors import Unavailable
 from app.services import Services
 from app.settings import Settings
 from app.tables import TokenRole
-from app.workspace.selftest import SelfTest
+from app.workspace.sandbox.selftest import SelfTest
 
 
 @dataclass

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from app.workspace.output import printable
+from app.workspace.sandbox.output import printable
 
 PIPED_WIDTH = 160
 Part = str | tuple[str, str]

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 from app.cli.checks.finding import Finding, fail, ok
 from app.errors import WorkbenchError
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.sandbox import Sandbox
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 31)

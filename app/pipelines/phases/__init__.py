@@ -14,7 +14,7 @@ from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.phases.llm import LlmPhase
 from app.pipelines.phases.tests import TestsPhase
 from app.rendering.renderer import Renderer
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.sandbox import Sandbox
 
 ENTRY_POINTS = "workbench.phases"
 

@@ -11,11 +11,11 @@ from app.pipelines.code import files_of
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult, ProjectSpec
 from app.pipelines.phases.repository import repository_of
 from app.tables import Outcome
-from app.workspace.execution import Command, Execution, SandboxUnavailable
-from app.workspace.limits import Limits
-from app.workspace.sandbox import Sandbox
-from app.workspace.unsandboxed import NotTheDemo, run_unsandboxed
-from app.workspace.verdict import Verdict, judge
+from app.workspace.sandbox.execution import Command, Execution, SandboxUnavailable
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.sandbox import Sandbox
+from app.workspace.sandbox.unsandboxed import NotTheDemo, run_unsandboxed
+from app.workspace.sandbox.verdict import Verdict, judge
 from app.workspace.workspace import rebuild, workspace_folder
 
 OUTCOMES = {"passed": Outcome.PASSED, "failed": Outcome.REJECTED, "suspect": Outcome.SUSPECT}

@@ -13,7 +13,7 @@ from app import __version__
 from app.errors import Unavailable
 from app.main import create
 from app.services import Services
-from app.workspace.selftest import SelfTest
+from app.workspace.sandbox.selftest import SelfTest
 
 BASE = "http://127.0.0.1:8000"
 

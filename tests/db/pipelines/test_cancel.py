@@ -12,9 +12,9 @@ import pytest
 from app.errors import Conflict
 from app.pipelines.phases.kind import PhaseContext, PhaseResult
 from app.tables import CommitIntent, Outcome, Target
-from app.workspace.execution import Command
-from app.workspace.limits import Limits
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.execution import Command
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.sandbox import Sandbox
 from tests.db.scripted import Doing, Engine, Gate, Scripted, rejected, soon, until, working
 
 

@@ -20,7 +20,7 @@ from app.pipelines.service import Defaults, PipelineService
 from app.pipelines.snapshot import SchemaPin, Snapshot
 from app.seeding.demo import SAMPLE_EPIC, file_digests
 from app.services import Services
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.sandbox import Sandbox
 from tests.db.software import ARCHITECTURE, EPIC, SHOUT, Shop, Team, code
 
 

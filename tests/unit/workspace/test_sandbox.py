@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import Invalid
-from app.workspace.execution import Command, SandboxUnavailable, SourceUnusable
-from app.workspace.limits import Limits
-from app.workspace.sandbox import Sandbox
-from app.workspace.verdict import Verdict, judge
+from app.workspace.sandbox.execution import Command, SandboxUnavailable, SourceUnusable
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.sandbox import Sandbox
+from app.workspace.sandbox.verdict import Verdict, judge
 
 pytestmark = pytest.mark.skipif(
     "WORKBENCH_IN_SANDBOX" in os.environ, reason="there is no sandbox inside a sandbox"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace.bubblewrap import work_folder
-from app.workspace.execution import InterpreterUnusable
-from app.workspace.interpreter import Layout, layout
+from app.workspace.sandbox.bubblewrap import work_folder
+from app.workspace.sandbox.execution import InterpreterUnusable
+from app.workspace.sandbox.interpreter import Layout, layout
 
 
 def install(root: Path, name: str = "python3") -> Path:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace.execution import Command, Execution
-from app.workspace.limits import MIB, Limits
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.execution import Command, Execution
+from app.workspace.sandbox.limits import MIB, Limits
+from app.workspace.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(
     "WORKBENCH_IN_SANDBOX" in os.environ, reason="there is no sandbox inside a sandbox"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace.execution import Command
-from app.workspace.limits import Limits
-from app.workspace.unsandboxed import NotTheDemo, run_unsandboxed
+from app.workspace.sandbox.execution import Command
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.unsandboxed import NotTheDemo, run_unsandboxed
 
 COMMAND = Command(("{python}", "main.py", "{junit}"), Path(sys.executable))
 MAIN = "import sys; open(sys.argv[1], 'w').write('<testsuite/>'); print('ran')"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace import bubblewrap
-from app.workspace.execution import Command, InterpreterUnusable, SandboxUnavailable
-from app.workspace.interpreter import Layout
-from app.workspace.sandbox import Sandbox
-from app.workspace.system_user import NAME, SystemUser, sandbox_user
+from app.workspace.sandbox import bubblewrap
+from app.workspace.sandbox.execution import Command, InterpreterUnusable, SandboxUnavailable
+from app.workspace.sandbox.interpreter import Layout
+from app.workspace.sandbox.sandbox import Sandbox
+from app.workspace.sandbox.system_user import NAME, SystemUser, sandbox_user
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,8 +34,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 DRIVER = """
 import asyncio, json, sys
 from pathlib import Path
-from app.workspace.execution import Command, SourceUnusable
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.execution import Command, SourceUnusable
+from app.workspace.sandbox.sandbox import Sandbox
 
 async def main():
     sandbox = Sandbox()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace.execution import Command
-from app.workspace.sandbox import Sandbox
+from app.workspace.sandbox.execution import Command
+from app.workspace.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(
     "WORKBENCH_IN_SANDBOX" in os.environ, reason="there is no sandbox inside a sandbox"

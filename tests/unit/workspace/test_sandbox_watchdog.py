@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace.output import Tail, last, printable
-from app.workspace.watchdog import files_in, resident_bytes, tree
+from app.workspace.sandbox.output import Tail, last, printable
+from app.workspace.sandbox.watchdog import files_in, resident_bytes, tree
 
 GONE = 2**22 + 1
 """No process can have this number."""

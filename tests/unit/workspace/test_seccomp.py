@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from app.workspace import seccomp
-from app.workspace.execution import SandboxUnavailable
+from app.workspace.sandbox import seccomp
+from app.workspace.sandbox.execution import SandboxUnavailable
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 X86_64, I386 = 0xC000003E, 0x40000003

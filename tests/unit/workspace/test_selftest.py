@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace import probes
-from app.workspace.execution import Command, Execution, SandboxUnavailable
-from app.workspace.limits import Limits
-from app.workspace.sandbox import Sandbox
-from app.workspace.selftest import NAMES, SCRIPT, probe_all
+from app.settings import ROOT
+from app.workspace.sandbox import probes
+from app.workspace.sandbox.execution import Command, Execution, SandboxUnavailable
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.sandbox import Sandbox
+from app.workspace.sandbox.selftest import NAMES, probe_all
 
 needs_sandbox = pytest.mark.skipif(
     "WORKBENCH_IN_SANDBOX" in os.environ, reason="there is no sandbox inside a sandbox"
@@ -110,7 +111,7 @@ def test_the_probes_have_teeth_outside_a_sandbox(probe: Callable[[], str]) -> No
 @needs_sandbox
 def test_a_nested_user_namespace_is_seen_outside_a_sandbox() -> None:
     """In a process of its own, which then lives in that namespace."""
-    script = "from app.workspace import probes; print(probes.user_namespaces())"
+    script = "from app.workspace.sandbox import probes; print(probes.user_namespaces())"
     argv = [sys.executable, "-c", script]
-    done = subprocess.run(argv, cwd=SCRIPT.parents[2], capture_output=True, text=True, check=True)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "a nested user namespace was made\n"

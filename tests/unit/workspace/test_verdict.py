@@ -7,9 +7,9 @@ import json
 import pytest
 
 from app.errors import Invalid
-from app.workspace import junit
-from app.workspace.execution import Ended, Execution
-from app.workspace.verdict import Verdict, judge
+from app.workspace.sandbox import junit
+from app.workspace.sandbox.execution import Ended, Execution
+from app.workspace.sandbox.verdict import Verdict, judge
 
 GOOD = '<testcase classname="test_a" name="test_good"/>'
 FAILURE = '<failure message="assert 0">E  assert 0</failure>'

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from app.errors import Forbidden
-from app.workspace.execution import Command, Execution, expand
-from app.workspace.limits import RESULT_BYTES, Limits
-from app.workspace.supervisor import Launch, start, supervise
+from app.workspace.sandbox.execution import Command, Execution, expand
+from app.workspace.sandbox.limits import RESULT_BYTES, Limits
+from app.workspace.sandbox.supervisor import Launch, start, supervise
 
 MAX_FILE_BYTES = 1024 * 1024
 NOTICE = "ran WITHOUT a sandbox: these are the shipped demo's own files\n"

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.workspace.execution import InterpreterUnusable
+from app.workspace.sandbox.execution import InterpreterUnusable
 
 HOPS = 16
 HINT = "name a virtual environment's python, or what `python -c 'import sys; print(sys.executable)'` prints"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import WorkbenchError
-from app.workspace.execution import Command, Execution
-from app.workspace.limits import Limits
+from app.workspace.sandbox.execution import Command, Execution
+from app.workspace.sandbox.limits import Limits
 
 Execute = Callable[[Path, Command, Limits], Awaitable[Execution]]
 SCRIPT = Path(__file__).with_name("probes.py")

@@ -6,7 +6,7 @@ import errno
 import platform
 import struct
 
-from app.workspace.execution import SandboxUnavailable
+from app.workspace.sandbox.execution import SandboxUnavailable
 
 DENIED = {
     "process_vm_readv": 310, "process_vm_writev": 311, "ptrace": 101, "kcmp": 312, "pidfd_getfd": 438,

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from app.accounts import AccountUnavailable, system_user
-from app.workspace.execution import SandboxUnavailable
+from app.workspace.sandbox.execution import SandboxUnavailable
 
 NAME = "workbench-sandbox"
 

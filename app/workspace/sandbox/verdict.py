@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from app.errors import Invalid
-from app.workspace import junit
-from app.workspace.execution import Ended, Execution
-from app.workspace.output import last
+from app.workspace.sandbox import junit
+from app.workspace.sandbox.execution import Ended, Execution
+from app.workspace.sandbox.output import last
 
 FAILING = 20
 OUTPUT_BYTES = 4000

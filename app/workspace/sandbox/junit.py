@@ -12,8 +12,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from app.errors import Invalid
-from app.workspace.limits import RESULT_BYTES
-from app.workspace.output import printable
+from app.workspace.sandbox.limits import RESULT_BYTES
+from app.workspace.sandbox.output import printable
 
 DEPTH = 50
 CASES = 50_000

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from app.errors import Invalid, WorkbenchError
-from app.workspace import bubblewrap, seccomp
-from app.workspace.execution import Command, Execution, SandboxUnavailable, SourceUnusable, expand
-from app.workspace.interpreter import Layout, layout
-from app.workspace.limits import RESULT_BYTES, Limits
-from app.workspace.output import last, printable
-from app.workspace.selftest import Probe, SelfTest, probe_all
-from app.workspace.supervisor import Finished, Launch, start, supervise
-from app.workspace.system_user import SystemUser, sandbox_user
+from app.workspace.sandbox import bubblewrap, seccomp
+from app.workspace.sandbox.execution import Command, Execution, SandboxUnavailable, SourceUnusable, expand
+from app.workspace.sandbox.interpreter import Layout, layout
+from app.workspace.sandbox.limits import RESULT_BYTES, Limits
+from app.workspace.sandbox.output import last, printable
+from app.workspace.sandbox.selftest import Probe, SelfTest, probe_all
+from app.workspace.sandbox.supervisor import Finished, Launch, start, supervise
+from app.workspace.sandbox.system_user import SystemUser, sandbox_user
 
 SandboxMode = Literal["bwrap", "none"]
 READY = b"ready\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from app.workspace.limits import Limits
+from app.workspace.sandbox.limits import Limits
 
 INTERVAL_S = 0.1
 PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app.workspace.execution import Ended, SandboxUnavailable
-from app.workspace.limits import RESULT_BYTES, Limits
-from app.workspace.output import Tail
-from app.workspace.watchdog import watch
+from app.workspace.sandbox.execution import Ended, SandboxUnavailable
+from app.workspace.sandbox.limits import RESULT_BYTES, Limits
+from app.workspace.sandbox.output import Tail
+from app.workspace.sandbox.watchdog import watch
 
 CHUNK = 64 * 1024
 DEATH_S = 10.0

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.workspace.execution import InterpreterUnusable, SandboxUnavailable
-from app.workspace.interpreter import Layout
-from app.workspace.limits import MIB, RESULT_BYTES, Limits, prlimit
-from app.workspace.system_user import SystemUser
+from app.workspace.sandbox.execution import InterpreterUnusable, SandboxUnavailable
+from app.workspace.sandbox.interpreter import Layout
+from app.workspace.sandbox.limits import MIB, RESULT_BYTES, Limits, prlimit
+from app.workspace.sandbox.system_user import SystemUser
 
 HOME = "/home/sbx"
 OUT = "/out"
