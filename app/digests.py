@@ -21,11 +21,6 @@ def digest(document: Any) -> str:
     return hashlib.sha256(canonical(document)).hexdigest()
 
 
-def text_digest(text: str) -> str:
-    """SHA-256 of the text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def writable(text: str) -> str:
     """The text with NUL and lone surrogates as escapes: neither UTF-8 nor Postgres can hold them."""
     return _NOT_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
+from app import digests
 from app.artifacts.schemas.architecture import ArchitectureDeliverable
 from app.artifacts.schemas.code_file import CodeFile
 from app.artifacts.schemas.commit import CommitRecord
@@ -96,8 +95,7 @@ def artifact_name(name: str) -> str:
 
 def digest(schema: Schema) -> str:
     """SHA-256 of the JSON Schema in canonical form: equal schemas have equal digests."""
-    text = json.dumps(schema.json_schema(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digests.digest(schema.json_schema())
 
 
 class _WithoutTitles(GenerateJsonSchema):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from uuid import UUID
 
 from app.digests import writable
 from app.errors import SchemaMismatch, unknown
 from app.llm.digest import request_digest
 from app.llm.errors import DeadlineExceeded, InvalidAnswer, LLMDisabled, LLMError
 from app.llm.parser import LLMResponseParser
-from app.llm.types import JSON, Answer, Backend, BackendName, Call, CallKey, Message, Profile, Schema
+from app.llm.request import NotAccepted, Patience, Reply, Request
+from app.llm.types import JSON, Answer, Backend, BackendName, Call, Message, Profile, Schema
 from app.settings import Settings
 from app.usage.cost import Cost, cost_of
 from app.usage.estimate import estimate_tokens
@@ -26,61 +26,6 @@ MAX_RETRY_AFTER_S = 30.0
 """A server that asks for more patience than this gets no second request."""
 LONG_CHARS = 100_000
 """Parsing more than this may take longer than the event loop can spare."""
-
-
-class NotAccepted(Exception):
-    """The answer is valid, but what it asks for can not be done; one line per reason."""
-
-    def __init__(self, errors: Sequence[str]) -> None:
-        super().__init__("; ".join(errors))
-        self.errors = tuple(errors)
-
-
-Accept = Callable[[JSON], Awaitable[None]]
-"""Uses the validated answer. Raises `NotAccepted` to have the model told why not."""
-Repair = Callable[[Sequence[str]], Awaitable[str]]
-"""Renders the message that tells the model what was wrong."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One question, with all that is needed to judge and to bill the answer."""
-
-    profile: Profile
-    role: str
-    system: str
-    task: str
-    schema: Schema
-    key: CallKey
-    prompt_digest: str
-    repair: Repair
-    prompt_version: int | None = None
-    pipeline_id: UUID | None = None
-    phase_run_id: int | None = None
-    accept: Accept | None = None
-    reasks: int = 2
-    """How often an invalid answer is asked again."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The validated answer and what it took to get it."""
-
-    data: JSON
-    model: str
-    tokens: Tokens
-    cost_usd: Decimal | None
-    """None: at least one call has an unknown price."""
-    calls: int
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How a failed attempt is retried."""
-
-    attempts: int = 3
-    backoff_s: float = 1.0
-    """Doubles with each attempt."""
 
 
 @dataclass

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.llm.caller import LLMCaller, Patience
+from app.llm.caller import LLMCaller
+from app.llm.request import Patience
 from app.llm.types import Answer, BackendName, Call
 from app.pipelines import definitions, projects
 from app.pipelines.definition import Definition, Phase

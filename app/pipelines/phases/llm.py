@@ -9,7 +9,8 @@ from pathlib import Path
 
 from app.artifacts.schemas.qa import check_consistent
 from app.errors import Invalid
-from app.llm.caller import Accept, LLMCaller, NotAccepted, Repair, Request
+from app.llm.caller import LLMCaller
+from app.llm.request import Accept, NotAccepted, Repair, Request
 from app.llm.types import CallKey, Profile
 from app.pipelines.code import CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.inputs import variables

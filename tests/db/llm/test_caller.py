@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app.artifacts.registry import schema
 from app.db import Database
 from app.errors import NotFound
-from app.llm.caller import LLMCaller, NotAccepted, Patience, Request
+from app.llm.caller import LLMCaller
 from app.llm.errors import (
     BackendDown,
     DeadlineExceeded,
@@ -27,6 +27,7 @@ from app.llm.errors import (
     Refused,
     Truncated,
 )
+from app.llm.request import NotAccepted, Patience, Request
 from app.llm.types import Answer, BackendName, Call, CallKey, Profile
 from app.settings import Settings
 from app.tables import ModelAnswer, PromptUsage

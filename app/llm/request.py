@@ -1,0 +1,66 @@
+"""What a caller is asked, what it answers, and how patient it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from app.llm.types import JSON, CallKey, Profile, Schema
+from app.usage.tokens import Tokens
+
+
+class NotAccepted(Exception):
+    """The answer is valid, but what it asks for can not be done; one line per reason."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = tuple(errors)
+
+
+Accept = Callable[[JSON], Awaitable[None]]
+"""Uses the validated answer. Raises `NotAccepted` to have the model told why not."""
+Repair = Callable[[Sequence[str]], Awaitable[str]]
+"""Renders the message that tells the model what was wrong."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question, with all that is needed to judge and to bill the answer."""
+
+    profile: Profile
+    role: str
+    system: str
+    task: str
+    schema: Schema
+    key: CallKey
+    prompt_digest: str
+    repair: Repair
+    prompt_version: int | None = None
+    pipeline_id: UUID | None = None
+    phase_run_id: int | None = None
+    accept: Accept | None = None
+    reasks: int = 2
+    """How often an invalid answer is asked again."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The validated answer and what it took to get it."""
+
+    data: JSON
+    model: str
+    tokens: Tokens
+    cost_usd: Decimal | None
+    """None: at least one call has an unknown price."""
+    calls: int
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a failed attempt is retried."""
+
+    attempts: int = 3
+    backoff_s: float = 1.0
+    """Doubles with each attempt."""
