@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.artifacts.documents import trusted_digests
 from app.db import Database
-from app.embedded import EmbeddedPostgres
+from app.embedded import EmbeddedPostgres, kept
 from app.llm.backends import create_backends
 from app.llm.caller import LLMCaller
 from app.llm.cassette import Recording
@@ -68,14 +68,17 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Database at head, seeded, everything wired. Raises `Unavailable` that says what is missing."""
+async def open_services(settings: Settings, sandbox: Sandbox | None = None) -> AsyncIterator[Services]:
+    """Database at head, seeded, everything wired. Raises `Unavailable` that says what is missing.
+
+    A sandbox that is given has tried its walls already, perhaps, and need not do it again.
+    """
     async with AsyncExitStack() as stack:
         url = await _database_url(settings, stack)
         database = Database(url, pool_size=max(10, settings.worker_concurrency))
         stack.push_async_callback(database.close)
         await database.migrate()
-        services = await _wire(settings, database, stack)
+        services = await _wire(settings, database, sandbox or Sandbox(), stack)
         if settings.demo:
             await services.register_sample()
         yield services
@@ -85,13 +88,10 @@ async def _database_url(settings: Settings, stack: AsyncExitStack) -> str:
     """The configured server, or one of our own that stops with its last user."""
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    embedded = EmbeddedPostgres(settings.state_dir)
-    url = await asyncio.to_thread(embedded.start)
-    stack.push_async_callback(asyncio.to_thread, embedded.release)
-    return url
+    return await stack.enter_async_context(kept(EmbeddedPostgres(settings.state_dir)))
 
 
-async def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -> Services:
+async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack: AsyncExitStack) -> Services:
     seeds = load_seeds()
     listener = Listener(database.url)
     stack.push_async_callback(listener.close)
@@ -101,7 +101,6 @@ async def _wire(settings: Settings, database: Database, stack: AsyncExitStack) -
     for backend in backends.values():
         stack.push_async_callback(backend.close)
     caller = LLMCaller(settings, backends, UsageRecorder(database))
-    sandbox = Sandbox()
     tools = Tools(
         database=database,
         caller=caller,

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,7 @@ from app.embedded import EmbeddedPostgres
 from app.services import Services, open_services
 from app.settings import Settings
 from app.worker import create_worker
+from app.workspace.sandbox.sandbox import Sandbox
 
 TEMPLATE = "workbench_template"
 
@@ -50,25 +52,36 @@ def server_url(state_root: Path) -> Iterator[str]:
         yield given
         return
     with EmbeddedPostgres(state_root / "postgres") as url:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            _execute(url, "ALTER SYSTEM SET {} = off", setting)  # nothing here outlives the server
+        _execute(url, "SELECT pg_reload_conf()")
         yield url
 
 
 @pytest.fixture(scope="session")
-def template(server_url: str) -> str:
+def template(server_url: str) -> Iterator[str]:
     """A migrated database that fresh ones are copied from."""
-    name = f"{TEMPLATE}_{secrets.token_hex(4)}"
-    _execute(server_url, "CREATE DATABASE {}", name)
-    upgrade(_url(server_url, name))
-    return name
+    with _made(server_url, f"{TEMPLATE}_{secrets.token_hex(4)}") as name:
+        upgrade(_url(server_url, name))
+        yield name
+
+
+@pytest_asyncio.fixture(scope="session")
+async def seeded(server_url: str, template: str, state_root: Path) -> AsyncIterator[str]:
+    """A database with the seeds in it that fresh ones are copied from."""
+    with _made(server_url, f"{template}_seeded", template) as name:
+        settings = Settings(database_url=_url(server_url, name), state_dir=state_root, _env_file=None)
+        async with open_services(settings):
+            pass
+        yield name
 
 
 @pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
-    """A fresh database at head, with no rows."""
-    name = f"workbench_test_{secrets.token_hex(6)}"
-    _execute(server_url, "CREATE DATABASE {} TEMPLATE {}", name, template)
-    yield _url(server_url, name)
-    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+def database_url(request: pytest.FixtureRequest, server_url: str) -> Iterator[str]:
+    """A fresh database at head; with the seeds in it for a test of settings, else with no rows."""
+    source = request.getfixturevalue("seeded" if "settings" in request.fixturenames else "template")
+    with _made(server_url, f"workbench_test_{secrets.token_hex(6)}", source) as name:
+        yield _url(server_url, name)
 
 
 @pytest_asyncio.fixture
@@ -84,10 +97,16 @@ def settings(database_url: str, state_dir: Path) -> Settings:
     return Settings(database_url=database_url, state_dir=state_dir, demo=True, _env_file=None)
 
 
+@pytest.fixture(scope="session")
+def sandbox() -> Sandbox:
+    """One that all tests share, so that its walls are tried once."""
+    return Sandbox()
+
+
 @pytest_asyncio.fixture
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(settings: Settings, sandbox: Sandbox) -> AsyncIterator[Services]:
     """Everything wired and seeded, with no worker."""
-    async with open_services(settings) as opened:
+    async with open_services(settings, sandbox) as opened:
         yield opened
 
 
@@ -99,6 +118,16 @@ async def worker(services: Services) -> AsyncIterator[Services]:
     yield services
     stop.set()
     await working
+
+
+@contextmanager
+def _made(server_url: str, name: str, copied_from: str = "template1") -> Iterator[str]:
+    """A database on the server, gone at the end of the block."""
+    _execute(server_url, "CREATE DATABASE {} TEMPLATE {}", name, copied_from)
+    try:
+        yield name
+    finally:
+        _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 def _execute(url: str, statement: str, *names: str) -> None:

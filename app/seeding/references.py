@@ -19,8 +19,9 @@ def check_references(root: Path, seeds: Seeds) -> None:
         _check_json_schema(root / "schemas.yaml", row_id, row.json_schema)
     for role, prompt in seeds.prompts.items():
         _check_schema(root / f"prompts/{role}.md", "schema", prompt.schema_name, seeds)
+    backends = backend_names()
     for name, profile in seeds.profiles.items():
-        _check(root / "models.yaml", f"{name}.backend", profile.backend, backend_names())
+        _check(root / "models.yaml", f"{name}.backend", profile.backend, backends)
     for name, route in seeds.routes.items():
         _check(root / "routes.yaml", f"{name}.profile", route.profile, seeds.profiles)
     for name, definition in seeds.definitions.items():
