@@ -31,8 +31,8 @@ RECONNECT_S = 1.0
 LOST_WAKEUPS = text(
     """
     SELECT id FROM pipelines
-    WHERE state IN ('queued', 'running')
-      AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
+    WHERE (state = 'running' AND lease_expires_at < clock_timestamp()
+           OR state = 'queued' AND updated_at < clock_timestamp() - interval '3 seconds')
       AND NOT EXISTS (
         SELECT 1 FROM pgqueuer
         WHERE entrypoint = 'run_pipeline' AND status IN ('queued', 'picked')
@@ -41,7 +41,10 @@ LOST_WAKEUPS = text(
     FOR UPDATE SKIP LOCKED
     """
 )
-"""Runs that want a worker and have neither a live lease nor a job."""
+"""Runs that want a worker and have neither a live lease nor a job.
+
+A run that was queued just now belongs to whoever starts it: `work_on` takes it with no wake-up.
+"""
 
 
 def worker_name() -> str:

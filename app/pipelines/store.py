@@ -57,7 +57,8 @@ async def beginning_with(session: AsyncSession, start: str, limit: int = 10) -> 
 
 async def place(session: AsyncSession, pipeline_id: UUID) -> Place | None:
     """Where the repository of a run is; None for a run without one."""
-    waited = func.extract("epoch", func.clock_timestamp() - Pipeline.updated_at)
+    last = func.greatest(Pipeline.updated_at, Pipeline.lease_expires_at)  # a long phase updates nothing
+    waited = func.extract("epoch", func.clock_timestamp() - last)
     row = (
         await session.execute(
             select(Project.path, waited)

@@ -19,6 +19,8 @@ OTHERS = (
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
+A_MINUTE_LATER = "UPDATE pipelines SET updated_at = updated_at - interval '1 minute'"
+
 
 async def test_a_worker_walks_the_runs_that_are_queued_and_those_that_come(engine: Engine) -> None:
     early = await engine.queued(Scripted(), Scripted())
@@ -71,6 +73,7 @@ async def test_a_lost_wake_up_is_put_back_by_the_sweep(engine: Engine, state: st
         await engine_crash(engine, run.id)
     async with engine.database.transaction() as session:
         await session.execute(text("DELETE FROM pgqueuer"))
+        await session.execute(text(A_MINUTE_LATER))
     worker = engine.worker()
     assert await worker.sweep() == 1
     assert await worker.sweep() == 0
@@ -89,6 +92,16 @@ async def test_the_sweep_leaves_runs_alone_that_nobody_has_to_wake(engine: Engin
     assert await engine.worker().sweep() == 0
     gate.opened.set()
     await soon(walk)
+
+
+async def test_the_sweep_leaves_a_run_to_the_process_that_has_just_started_it(engine: Engine) -> None:
+    run = await engine.create(Scripted())
+    await engine.service.start(run.id, wake_up=False)
+    worker = engine.worker()
+    assert await worker.sweep() == 0
+    async with engine.database.transaction() as session:
+        await session.execute(text(A_MINUTE_LATER))
+    assert await worker.sweep() == 1
 
 
 async def test_a_worker_that_is_told_to_stop_ends_its_phase_and_hands_the_run_back(engine: Engine) -> None:
