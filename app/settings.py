@@ -107,7 +107,10 @@ def unknown_names() -> list[str]:
     given = set(os.environ) | set(dotenv_values(ENV_FILE))
     lines = []
     for name in sorted(n for n in given if n.startswith(PREFIX) and n not in known):
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        # without the prefix, which would make every name look alike
+        near = difflib.get_close_matches(
+            name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], n=1
+        )
+        hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
         lines.append(f"unknown setting {name} is ignored{hint}")
     return lines

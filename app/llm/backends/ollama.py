@@ -75,7 +75,8 @@ class OllamaBackend:
         except ollama.ResponseError as error:
             refusal = self._refusal(error)
             if not model:  # the list of models itself was asked for
-                raise refusal from error
+                no_ollama = self._server.broken(f"{path} is not there, so it is no Ollama")
+                raise (no_ollama if error.status_code == 404 else refusal) from error
             raise await with_models(refusal, model, self.models) from error
         except _BROKEN as error:
             raise self._failure(error) from error

@@ -33,6 +33,17 @@ async def test_the_demo_runs_on_a_model_server(process: Process, backend: str) -
     assert "sk-test" not in done.out + done.err
 
 
+async def test_a_server_that_is_no_ollama_is_said_with_what_to_check(process: Process) -> None:
+    async with Stub("ollama", models="404") as stub:
+        demo = ("demo", "--backend", "ollama")
+        done = await asyncio.to_thread(process, *demo, WORKBENCH_OLLAMA_HOST=stub.url)
+    assert done.code == 1
+    assert stub.url in done.err
+    assert "WORKBENCH_OLLAMA_HOST" in done.err
+    assert "Traceback" not in done.err
+    assert stub.requests == []
+
+
 async def test_a_key_that_is_refused_is_said_without_the_key(process: Process) -> None:
     async with Stub("anthropic", models="401") as stub:
         done = await asyncio.to_thread(

@@ -125,6 +125,21 @@ async def test_a_model_list_that_is_none_is_a_typed_error() -> None:
         await backend.close()
 
 
+@pytest.mark.parametrize("fault", ["404", "html", "no_object"])
+async def test_a_server_that_is_no_ollama_is_a_typed_error_that_says_what_to_check(fault: str) -> None:
+    async with Stub("ollama", "404", models=fault) as stub:
+        backend = OllamaBackend(Settings(_env_file=None, ollama_host=stub.url))
+        with pytest.raises(LLMError) as listed:
+            await backend.models()
+        with pytest.raises(LLMError, match="model not found") as asked:
+            await backend.answer(call())
+        await backend.close()
+    assert isinstance(listed.value, BackendDown)
+    assert "WORKBENCH_OLLAMA_HOST" in listed.value.message
+    assert asked.value.code == "model_not_found"
+    assert len(stub.requests) == 1
+
+
 async def test_an_unknown_model_is_a_typed_error_though_no_list_comes_back() -> None:
     with pytest.raises(LLMError, match="model not found") as caught:
         await ask(call(), "404", models="500")
