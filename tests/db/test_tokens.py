@@ -25,6 +25,22 @@ async def test_processes_that_start_at_once_make_one_first_token(database: Datab
     assert (tmp_path / "admin.token").read_text() == made[0] + "\n"
 
 
+async def test_a_first_admin_token_is_made_though_others_who_are_no_admins_have_theirs(
+    database: Database, tmp_path: Path
+) -> None:
+    async with database.transaction() as session:
+        for role in set(TokenRole) - {TokenRole.ADMIN}:
+            await tokens.create(session, role, role)
+        await tokens.create(session, "old", TokenRole.ADMIN, timedelta(seconds=-1))
+    async with database.transaction() as session:
+        made = await tokens.ensure_first(session, tmp_path)
+        assert made is not None
+        row = await tokens.find(session, made)
+        assert row is not None
+        assert row.role == TokenRole.ADMIN
+        assert await tokens.ensure_first(session, tmp_path) is None
+
+
 async def test_a_first_token_that_can_not_be_written_is_not_made(database: Database, tmp_path: Path) -> None:
     (tmp_path / "admin.token").mkdir()
     with pytest.raises(OSError, match=r"admin\.token"):

@@ -182,6 +182,15 @@ async def test_a_busy_server_is_asked_again_and_every_attempt_is_in_the_ledger(
     assert [row.cost_usd for row in await asking.ledger()][:2] == [0, 0]
 
 
+async def test_an_answer_that_its_own_server_could_not_read_is_asked_for_again(database: Database) -> None:
+    unread = InvalidAnswer("the server could not read what the model wrote", tokens=SPENT)
+    asking = Asking(database, backend := Answering(unread, GOOD))
+    reply = await asking.ask(request(reasks=0))
+    assert (reply.data, reply.tokens) == (EPIC, SPENT + SPENT)
+    assert await asking.outcomes() == ["invalid_answer", "ok"]
+    assert backend.calls[0] == backend.calls[1]
+
+
 async def test_a_server_that_stays_busy_is_given_up(database: Database) -> None:
     asking = Asking(database, Answering(*[RateLimited("busy")] * 3))
     with pytest.raises(RateLimited):

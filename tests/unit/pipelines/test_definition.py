@@ -43,6 +43,13 @@ def test_a_definition_that_names_only_what_there_is_passes() -> None:
     )
 
 
+def test_an_artifact_is_stored_and_found_under_its_one_name_whatever_its_alias() -> None:
+    made = phase("a", artifact="arch_spec")
+    assert made.artifact == made.draft.artifact == "architecture"
+    assert made.model_dump(mode="json")["artifact"] == "architecture"
+    check(made, phase("b", inputs=("arch_spec",)), phase("c", inputs=("architecture",)))
+
+
 FAULTS = [
     ([phase("a"), phase("a", artifact="other")], "phases[1].name", "an earlier phase has this name"),
     ([phase("a", "magic")], "phases[0].kind", "no phase kind 'magic'; there are: commit, llm, tests"),

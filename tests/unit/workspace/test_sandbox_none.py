@@ -42,6 +42,25 @@ async def test_a_changed_file_is_refused(tmp_path: Path) -> None:
         await run_unsandboxed(tmp_path, COMMAND, Limits(), digests)
 
 
+@pytest.mark.parametrize("main", ["1", "2"])
+@pytest.mark.parametrize("other", ["1", "2"])
+async def test_any_mix_of_the_digests_that_are_known_of_each_path_runs(
+    tmp_path: Path, main: str, other: str
+) -> None:
+    first = demo(tmp_path, main=f"{MAIN} # 1", other="1")
+    second = demo(tmp_path, main=f"{MAIN} # 2", other="2")
+    digests = {path: first[path] | second[path] for path in first}
+    demo(tmp_path, main=f"{MAIN} # {main}", other=other)
+    assert (await run_unsandboxed(tmp_path, COMMAND, Limits(), digests)).exit_code == 0
+
+
+async def test_a_file_that_is_known_at_another_path_only_is_refused(tmp_path: Path) -> None:
+    digests = demo(tmp_path, main=MAIN, other="pass")
+    (tmp_path / "main.py").write_text("pass")
+    with pytest.raises(NotTheDemo, match=r"main\.py"):
+        await run_unsandboxed(tmp_path, COMMAND, Limits(), digests)
+
+
 async def test_an_additional_file_is_refused(tmp_path: Path) -> None:
     digests = demo(tmp_path, main=MAIN)
     (tmp_path / "conftest.py").write_text("")
