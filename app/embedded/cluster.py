@@ -136,6 +136,15 @@ class Cluster:
             )
 
 
+def is_served(data_folder: Path) -> bool:
+    """Whether a server is at work, by a look at its file and its process; nothing is started for it."""
+    try:
+        lines = (data_folder / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return bool(lines) and _is_server_of(int(lines[0]), data_folder)
+
+
 def _is_server_of(pid: int, data_folder: Path) -> bool:
     """Whether the process is the Postgres of this folder; True where the system does not tell."""
     try:

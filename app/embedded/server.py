@@ -17,10 +17,12 @@ from app.embedded import address as addresses
 from app.embedded import binaries, password
 from app.embedded.account import Account, postgres_account
 from app.embedded.address import Address
-from app.embedded.cluster import Cluster
+from app.embedded.cluster import Cluster, is_served
 from app.embedded.errors import FolderRefused, StartFailed, StillInUse
 
 DATABASE = "workbench"
+DATA = "postgres"
+"""The data folder in the state folder."""
 ANSWER_WITHIN_S = 30.0
 """How long a server that runs may refuse connections (it starts, stops or recovers) before it is given up."""
 
@@ -37,6 +39,8 @@ class EmbeddedPostgres:
         self._tcp = tcp
         self._users: IO[str] | None = None
         self._url = ""
+        self._port: Address | None = None
+        """The port of 127.0.0.1 that the URL names; a server that is started again has to take it."""
 
     def start(self) -> str:
         """Start the server unless it runs; returns the URL of its database once a connection succeeded."""
@@ -49,6 +53,18 @@ class EmbeddedPostgres:
                     "set WORKBENCH_STATE_DIR to a folder of your own on a disk with 200 MB to spare"
                 ) from error
         return self._url
+
+    def revive(self) -> bool:
+        """Start the server again if it died while we use it, under the same URL. True: it was started.
+
+        Costs one look at a file as long as the server lives.
+        """
+        if self._users is None or is_served(self._state / DATA):
+            return False
+        account = postgres_account()
+        with self._starting():
+            self._url = self._serve(self._cluster(account), account, alone=False)
+        return True
 
     def release(self) -> bool:
         """Leave the server. True: nobody else used it, so it was stopped."""
@@ -106,7 +122,10 @@ class EmbeddedPostgres:
     def _launch(self, cluster: Cluster, account: Account) -> Address:
         if account.switch:
             binaries.forget_others(self._programs(account))
-        address = addresses.free_port() if self._tcp else addresses.socket_folder(self._state, account)
+        if self._tcp:
+            address = self._port or addresses.free_port()
+        else:
+            address = addresses.socket_folder(self._state, account)
         cluster.launch(address)
         return address
 
@@ -117,7 +136,10 @@ class EmbeddedPostgres:
                 f"the Postgres in {self._state} is in use and listens on a socket only; "
                 "stop the other processes that use it, or give this one a state folder of its own"
             )
-        secret = password.read(self._password_file) if address.socket_folder is None else ""
+        secret = ""
+        if address.socket_folder is None:
+            self._port = address
+            secret = password.read(self._password_file)
         with psycopg.connect(
             address.url("postgres", secret), autocommit=True, connect_timeout=5
         ) as connection:
@@ -127,7 +149,7 @@ class EmbeddedPostgres:
         return address.url(DATABASE, secret)
 
     def _cluster(self, account: Account) -> Cluster:
-        return Cluster(self._state / "postgres", self._programs(account), account, self._password_file)
+        return Cluster(self._state / DATA, self._programs(account), account, self._password_file)
 
     def _programs(self, account: Account) -> Path:
         return binaries.copied(self._state / "postgres-bin") if account.switch else binaries.shipped()

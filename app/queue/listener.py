@@ -33,8 +33,12 @@ class Listener:
         async with self._changed:
             known = channel in self._callbacks
             self._callbacks.setdefault(channel, []).append(callback)
-            if not known or self._watcher is None:  # an earlier attempt may have failed to connect
-                await self._restart()
+            try:
+                if not known or self._connection is None:  # an earlier attempt may have failed to connect
+                    await self._restart()
+            except BaseException:
+                self._callbacks[channel].remove(callback)
+                raise
 
     async def remove(self, channel: str, callback: Callback) -> None:
         with contextlib.suppress(KeyError, ValueError):
@@ -46,12 +50,15 @@ class Listener:
             await asyncio.gather(self._watcher, return_exceptions=True)
         if self._connection:
             await self._connection.close()
+            self._connection = None
 
     async def _restart(self) -> None:
         """Listen to the channels of now: a connection that waits for notifications takes no command."""
         await self.close()
-        await self._connect()
-        self._watcher = asyncio.create_task(self._watch())
+        try:
+            await self._connect()
+        finally:  # it goes on trying for those who listen already
+            self._watcher = asyncio.create_task(self._watch())
 
     async def _connect(self) -> None:
         connection = await psycopg.AsyncConnection.connect(
