@@ -146,6 +146,8 @@ def _steps(view: RunView) -> Iterable[tuple[str, str]]:
         yield "run it to the end", command("run", "--resume", short(view))
     if state is State.FAILED:
         yield "see every phase and what it found", command("show", short(view), "--events")
+        if view.workspace.is_dir():
+            yield "look at its files", f"ls {shlex.quote(str(view.workspace))}"
     if state is State.SUCCEEDED and view.project and view.project.name == SAMPLE_PROJECT:
         yield "run on your own repository with Claude (needs WORKBENCH_ANTHROPIC_API_KEY)", _own("anthropic")
         yield "or with a model of your own (openai: LM Studio, llama.cpp, vLLM)", _own("ollama")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
@@ -41,13 +42,9 @@ def list_projects(*, as_json: bool) -> None:
     emit(stdout(), made)
 
 
-def add(
-    name: str, repo: Path, base_branch: str | None, test_command: str | None, python: Path | None
-) -> None:
+def add(name: str, repo: Path | None, changes: Mapping[str, Any]) -> None:
     async def write(services: Services) -> Project:
-        await project_for(
-            services, repo=repo, name=name, test_command=test_command, python=python, base_branch=base_branch
-        )
+        await project_for(services, repo=repo, name=name, changes=changes)
         async with services.database.transaction() as session:
             return await projects.get(session, name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,9 @@ async def project_for(
     *,
     repo: Path | None,
     name: str | None,
-    test_command: str | None,
-    python: Path | None,
-    base_branch: str | None = None,
+    changes: Mapping[str, Any],
 ) -> str:
-    """The name of the project. A known one keeps what is not given. Raises `Invalid`."""
-    changes = _changes(test_command, python, base_branch)
+    """The name of the project. A known one keeps what `changes` does not hold. Raises `Invalid`."""
     async with services.database.transaction() as session:
         every = await projects.every(session)
         path = os.path.realpath(repo or ".")  # noqa: ASYNC240 - one lookup on the local disk
@@ -39,7 +36,7 @@ async def project_for(
             return chosen
         if changes or (repo is not None and found.path != path):
             where = path if repo is not None else found.path
-            await projects.save(session, draft(**_values(found) | {"path": where} | changes))
+            await projects.save(session, draft(**{**_values(found), "path": where, **changes}))
         return found.name
 
 
@@ -63,7 +60,15 @@ def _values(project: Project) -> dict[str, Any]:
     return {field: getattr(project, field) for field in ProjectDraft.model_fields}
 
 
-def _changes(test_command: str | None, python: Path | None, base_branch: str | None) -> dict[str, Any]:
+def given(
+    *,
+    test_command: str | None = None,
+    python: Path | None = None,
+    base_branch: str | None = None,
+    protect: Collection[str] | None = None,
+    permit: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """The fields of a project that the options of a command set. Raises `Invalid`."""
     changes: dict[str, Any] = {}
     if test_command is not None:
         try:
@@ -74,6 +79,10 @@ def _changes(test_command: str | None, python: Path | None, base_branch: str | N
         changes["python"] = str(_interpreter(python))
     if base_branch is not None:
         changes["base_branch"] = base_branch
+    if protect:
+        changes["protected_paths"] = tuple(protect)
+    if permit:
+        changes["permitted_paths"] = tuple(permit)
     return changes
 
 

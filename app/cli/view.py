@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from app.tables import Outcome, PhaseRun, Pipeline, Project, PromptUsage, State
 from app.usage import reports
 from app.usage.reports import Bill
 from app.usage.tokens import Tokens
+from app.workspace.workspace import workspace_folder
 
 SENT_BACK = (Outcome.REJECTED, Outcome.SUSPECT)
 
@@ -66,6 +68,8 @@ class RunView:
     """Name → body of the current version."""
     bills: tuple[Bill, ...]
     total: Bill
+    workspace: Path
+    """Where its files are; the folder need not exist."""
 
     @property
     def backends(self) -> frozenset[str]:
@@ -116,6 +120,7 @@ async def read(services: Services, pipeline_id: UUID) -> RunView:
             artifacts=await artifacts.current(session, pipeline_id),
             bills=tuple(await reports.by_phase(session, pipeline_id)),
             total=await reports.total(session, pipeline_id),
+            workspace=workspace_folder(services.settings.state_dir, str(run.id), run.fence),
         )
 
 

@@ -19,7 +19,7 @@ from app.cli.follow import Left, exit_code, follow, say_left
 from app.cli.opening import read_settings, with_services
 from app.cli.options import BackendChoice
 from app.cli.output import one_line, print_json, say, stdout
-from app.cli.repository import project_for
+from app.cli.repository import given, project_for
 from app.cli.view import RunView
 from app.pipelines import events
 from app.pipelines.service import NEEDS_PROJECT, check_epic, is_finished
@@ -136,8 +136,7 @@ async def _project(services: Services, order: Order, snapshot: Snapshot) -> str 
         services,
         repo=order.repo,
         name=order.project,
-        test_command=order.test_command,
-        python=order.python,
+        changes=given(test_command=order.test_command, python=order.python),
     )
 
 

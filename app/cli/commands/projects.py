@@ -23,7 +23,12 @@ def list_projects(as_json: Json = False) -> None:
 @group.command("add")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],
-    repo: Annotated[Path, typer.Option("--repo", help="Folder of the git repository.")] = Path(),
+    repo: Annotated[
+        Path | None,
+        typer.Option(
+            "--repo", help="Folder of the git repository.", show_default="this folder, for a new project"
+        ),
+    ] = None,
     base_branch: Annotated[
         str | None,
         typer.Option(
@@ -32,8 +37,20 @@ def add(
     ] = None,
     test_command: TestCommand = None,
     python: Python = None,
+    protect: Annotated[
+        list[str] | None,
+        typer.Option("--protect", help="Path or pattern that a run may not write. Give it again for more."),
+    ] = None,
+    permit: Annotated[
+        list[str] | None,
+        typer.Option("--permit", help="Control file that a run may write, such as pyproject.toml."),
+    ] = None,
 ) -> None:
     """Register a repository, or change a project; what is not given stays."""
     from app.cli import registering
+    from app.cli.repository import given
 
-    registering.add(name, repo, base_branch, test_command, python)
+    changes = given(
+        test_command=test_command, python=python, base_branch=base_branch, protect=protect, permit=permit
+    )
+    registering.add(name, repo, changes)

@@ -129,6 +129,16 @@ def test_projects_are_registered_and_listed(workbench: Workbench, repository: Pa
     assert "name of the project" in wrong.err
 
 
+def test_a_change_to_a_project_keeps_what_is_not_given(workbench: Workbench, repository: Path) -> None:
+    workbench("projects", "add", "kept", "--repo", str(repository), "--base-branch", "main")
+    guarded = ("--protect", "LICENSE", "--protect", "legal", "--permit", "pyproject.toml")
+    assert workbench("projects", "add", "kept", *guarded).code == 0
+    project = next(row for row in workbench("projects", "list", "--json").json if row["name"] == "kept")
+    assert (project["path"], project["base_branch"]) == (str(repository), "main")
+    assert project["protected_paths"] == ["LICENSE", "legal"]
+    assert project["permitted_paths"] == ["pyproject.toml"]
+
+
 def test_usage_sums_the_ledger_by_model_day_and_run(
     workbench: Workbench, repository: Path, tmp_path: Path
 ) -> None:
