@@ -58,7 +58,8 @@ async def _write(
     values = {**draft.model_dump(mode="json", exclude={"name"}), "edited_at": edited_at}
     statement = insert(Project).values(name=draft.name, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-    return await get(session, draft.name)
+    written = select(Project).where(Project.name == draft.name).execution_options(populate_existing=True)
+    return (await session.scalars(written)).one()
 
 
 async def _check(draft: ProjectDraft) -> None:

@@ -48,8 +48,9 @@ class InProcess:
 
     def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
         out, err = io.StringIO(), io.StringIO()
-        root = logging.getLogger()
-        before = dict(os.environ), sys.argv, sys.stdin, root.handlers, root.level
+        loggers = [logging.getLogger(name) for name in (None, "app", "uvicorn", "pgqueuer")]
+        levels = [logger.level for logger in loggers]
+        before = dict(os.environ), sys.argv, sys.stdin, loggers[0].handlers
         try:
             os.environ.clear()
             os.environ.update(self.environment | environment)
@@ -59,8 +60,9 @@ class InProcess:
         finally:
             os.environ.clear()
             os.environ.update(before[0])
-            sys.argv, sys.stdin, root.handlers = before[1:4]
-            root.setLevel(before[4])
+            sys.argv, sys.stdin, loggers[0].handlers = before[1:]
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
         return Done(code, out.getvalue(), err.getvalue())
 
 

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from app.errors import Invalid
+from app.errors import Invalid, WorkbenchError
 from app.workspace.files import SourceFile, UnsafePath
 from app.workspace.repository import head_commit, open_repository
 from app.workspace.workspace import apply_files, rebuild, remove_workspace, workspace_folder
@@ -29,6 +29,33 @@ async def test_a_rebuilt_workspace_is_the_base_commit_plus_the_files_of_the_run(
         assert list_files(target) == ["README.md", "app/main.py", "docs/new.md"]
         assert (target / "app/main.py").read_text() == "print(2)\n"
         (target / "left-over").write_text("gone at the next rebuild")
+
+
+async def test_each_lease_has_a_folder_of_its_own_and_a_rebuild_deletes_the_older_ones(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    base = await head_commit(repo)
+    folders = [workspace_folder(tmp_path, "run-1", fence) for fence in (1, 2, 10)]
+    other = workspace_folder(tmp_path, "run-2", 1)
+    for folder in (*folders, other):
+        await rebuild(repo, base, folder, FILES)
+    assert len(set(folders)) == 3
+    assert [folder.exists() for folder in folders] == [False, False, True]
+    assert list_files(other) == list_files(folders[-1])
+    await rebuild(repo, base, folders[0], [])
+    assert list_files(folders[-1]) == ["README.md", "app/main.py", "docs/new.md"]
+
+
+async def test_a_frozen_worker_that_writes_later_does_not_change_what_the_new_owner_has(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    base = await head_commit(repo)
+    frozen, owner = (workspace_folder(tmp_path, "run-1", fence) for fence in (1, 2))
+    await rebuild(repo, base, frozen, [])
+    await rebuild(repo, base, owner, FILES)
+    with pytest.raises(WorkbenchError):
+        await apply_files(repo, base, frozen, [SourceFile("app/main.py", "print('late')\n")])
+    await rebuild(repo, base, frozen, [])
+    await apply_files(repo, base, frozen, [SourceFile("app/main.py", "print('late')\n")])
+    assert (owner / "app/main.py").read_text() == "print(2)\n"
 
 
 async def test_files_of_many_rounds_may_change_more_than_one_answer_may(make_repo, tmp_path):
