@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 from pathlib import Path
 
@@ -50,9 +51,9 @@ def test_a_failing_test_is_named_and_ends_the_run_when_no_rework_helps(
     assert done.code == 1
     assert done.out.count("tests.test_sub::test_sub") >= 2
     assert "✗ failed in phase test" in done.out
-    folder = re.search(r"look at its files\n +ls (\S+)", done.out)
-    assert folder is not None
-    assert (Path(folder[1]) / "calc.py").read_text() == WRONG
+    look = re.search(r"look at its files\n +ls (.+)", done.out)
+    assert look is not None
+    assert (Path(*shlex.split(look[1])) / "calc.py").read_text() == WRONG
     assert git(repository, "branch", "--list", "workbench/*") == ""
 
 
