@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from app.errors import Unavailable
 
@@ -12,6 +16,8 @@ SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 OPTIONS = (
     "--system", "--user-group", "--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin",
 )  # fmt: skip
+LOCK = "/etc/.pwd.lock"
+"""Only root can open it. useradd takes a lock of another kind on it."""
 
 
 class AccountUnavailable(Unavailable):
@@ -25,19 +31,40 @@ def system_user(name: str) -> pwd.struct_passwd:
     entry = _entry(name)
     if entry is not None:
         return entry
-    command = shutil.which("useradd", path=SYSTEM_PATH)
-    said = "there is no useradd command"
-    if command:
-        argv = [command, *OPTIONS, "--", name]
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace")  # noqa: S603 - fixed argv
-        said = done.stderr.strip()
-    entry = _entry(name)  # another process may have made it meanwhile, so the user counts, not the exit code
+    with _alone():
+        said = "" if _entry(name) else _make(name)
+    entry = _entry(name)  # the user counts, not the exit code
     if entry is None:
         raise AccountUnavailable(
             f"the system user {name!r} is missing and could not be made ({said}); "
             f"make it with: useradd --system {name}"
         )
     return entry
+
+
+def _make(name: str) -> str:
+    """What useradd said."""
+    command = shutil.which("useradd", path=SYSTEM_PATH)
+    if command is None:
+        return "there is no useradd command"
+    argv = [command, *OPTIONS, "--", name]
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace")  # noqa: S603 - fixed argv
+    return done.stderr.strip()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process of ours at a time: two useradd that start together make two users of one name."""
+    try:
+        lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:  # not root, or nothing can be written there; useradd will say so
+        yield
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _entry(name: str) -> pwd.struct_passwd | None:
