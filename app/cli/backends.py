@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from app.cli.failures import HINTS
+from app.cli.invocation import command
 from app.cli.options import BackendChoice
 from app.errors import Invalid, Unavailable, WorkbenchError
 from app.llm.backends import pick
@@ -95,10 +96,8 @@ def _has(name: str, model: str, known: list[str]) -> bool:
 def _get_model(name: str, profile: Profile) -> str:
     if name == "ollama":
         return f"ollama pull {profile.model}"
-    return (
-        f"load {profile.model} on that server, or name one it has: "
-        f"workbench models set {profile.name} --model NAME"
-    )
+    change = command("models", "set", profile.name, "--model", "NAME")
+    return f"load {profile.model} on that server, or name one it has: {change}"
 
 
 def hint_for(error: WorkbenchError, name: str, settings: Settings) -> str:

@@ -15,7 +15,7 @@ HINTS = {
     "authentication_failed": "the server refused the key: check it for typing errors, and that it is active",
     "out_of_credit": "add credit to the account of the key, or use --backend ollama or openai",
     "llm_disabled": "unset WORKBENCH_LLM_DISABLED to allow model calls again",
-    "sandbox_unavailable": "`workbench doctor` tries the sandbox and says what it lacks",
+    "sandbox_unavailable": "the command `doctor` tries the sandbox and says what it lacks",
     "not_a_repository": "--repo names the top folder of a git repository with at least one commit",
     "empty_repository": "make a first commit: git add . && git commit -m 'First version'",
     "unknown_recording": "use --backend anthropic, ollama or openai for an epic of your own",
@@ -65,7 +65,11 @@ def show_fault(error: Exception) -> None:
     text = f"{type(error).__name__}: {error}".strip()
     explain(console, ("error: ", "bold red"), (text.splitlines()[0][:500], "red"))
     if not debugging():
-        explain(console, ("what to do: ", "bold"), "`workbench --debug ...` shows where it happened")
+        explain(
+            console,
+            ("what to do: ", "bold"),
+            "the same command with `--debug` before its name shows where it happened",
+        )
 
 
 def debugging() -> bool:

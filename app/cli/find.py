@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from app.cli.invocation import command
 from app.errors import Invalid, NotFound
 from app.pipelines import store
 from app.services import Services
@@ -23,7 +24,7 @@ async def find_run(services: Services, text: str) -> UUID:
         else:
             found = list(await store.beginning_with(session, wanted))
     if not found:
-        raise NotFound(f"no run {text!r}", hint="`workbench runs` lists them")
+        raise NotFound(f"no run {text!r}", hint=f"`{command('runs')}` lists them")
     if len(found) > 1:
         raise Invalid(f"{text!r} fits several runs: {', '.join(map(str, found))}")
     return found[0]

@@ -11,6 +11,7 @@ from app.artifacts import store as artifacts
 from app.cli import view as views
 from app.cli.ending import bill_table, show_ending
 from app.cli.find import find_run
+from app.cli.invocation import command
 from app.cli.lines import duration, finished
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, one_line, print_json, row, safe, say, stdout, table
@@ -38,7 +39,7 @@ def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
         print_json([_row_json(run) for run in found])
         return
     if not found:
-        say(stdout(), "no runs yet; `workbench demo` makes one")
+        say(stdout(), f"no runs yet; `{command('demo')}` makes one")
         return
     made = table("run", "state", "definition", "started (UTC)", "epic")
     for run in found:

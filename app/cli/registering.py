@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
 from app.cli.repository import project_for
@@ -28,7 +29,7 @@ def list_projects(*, as_json: bool) -> None:
         )
         return
     if not found:
-        say(stdout(), "no projects yet; `workbench run` registers the repository it works on")
+        say(stdout(), f"no projects yet; `{command('run')}` registers the repository it works on")
         return
     made = table("project", "branch", "repository", "test command")
     for project in found:
