@@ -7,6 +7,7 @@ from typing import Any
 from app.workspace.files import SourceFile
 
 CODE_SCHEMA = "DeveloperDeliverable"
+CODE_ARTIFACT = "code"
 LISTS = ("files", "test_files", "migration_scripts")
 
 

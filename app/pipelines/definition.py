@@ -117,6 +117,7 @@ def _unknown_names(phase: Phase, known: Known) -> list[tuple[str, str]]:
 
 def _broken_order(phase: Phase, earlier: list[Phase]) -> list[tuple[str, str]]:
     names = [other.name for other in earlier]
+    kinds = [other.kind for other in earlier]
     made = [other.artifact for other in earlier if other.artifact]
     faults = [
         ("inputs", _no("artifact of an earlier phase", name, made))
@@ -127,11 +128,19 @@ def _broken_order(phase: Phase, earlier: list[Phase]) -> list[tuple[str, str]]:
         faults.append(("on_reject", _no("earlier phase", phase.on_reject, names)))
     if phase.on_reject is not None and phase.max_rework == 0:
         faults.append(("max_rework", "it must be at least 1 when on_reject is set"))
-    if phase.kind == "commit" and "tests" not in {other.kind for other in earlier}:
-        faults.append(("kind", "a commit needs an earlier phase of kind tests"))
+    if phase.kind == "commit" and not _is_tested(earlier):
+        faults.append(("kind", "a commit needs an earlier phase of kind tests, after all that write"))
+    if phase.on_reject in names and "commit" in kinds[names.index(phase.on_reject) :]:
+        faults.append(("on_reject", "work that is committed can not be sent back: no commit in between"))
     if phase.artifact in made:
         faults.append(("artifact", f"an earlier phase makes {phase.artifact!r} already"))
     return faults
+
+
+def _is_tested(earlier: list[Phase]) -> bool:
+    """Whether tests come after every phase that writes files."""
+    last = next((phase for phase in reversed(earlier) if phase.kind == "tests" or phase.apply), None)
+    return last is not None and last.kind == "tests"
 
 
 def _no(kind: str, name: str | None, known: Collection[str]) -> str:

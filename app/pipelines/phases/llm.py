@@ -12,7 +12,7 @@ from app.errors import Invalid
 from app.llm.caller import LLMCaller
 from app.llm.request import Accept, NotAccepted, Repair, Request
 from app.llm.types import CallKey, Profile
-from app.pipelines.code import CODE_SCHEMA, files_of, merge
+from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.inputs import variables
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
@@ -53,6 +53,8 @@ class LlmPhase:
         ]
         if draft.apply and draft.schema not in (CODE_SCHEMA, "CodeDeliverable"):
             faults.append(("apply", f"only a {CODE_SCHEMA} has files to write"))
+        if draft.apply and draft.artifact not in (CODE_ARTIFACT, None):
+            faults.append(("artifact", f"files are tested and committed from the artifact {CODE_ARTIFACT!r}"))
         return faults
 
     async def _request(self, context: PhaseContext) -> Request:
