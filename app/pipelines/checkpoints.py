@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.artifacts import store as artifacts
+from app.errors import WorkbenchError
 from app.pipelines import events, store
 from app.pipelines.leases import Lease, fenced
 from app.pipelines.phases.kind import PhaseResult, ProjectSpec
@@ -114,6 +115,13 @@ async def hand_back(session: AsyncSession, lease: Lease) -> None:
     _move(run, State.QUEUED)
     await wake(session, run.id)
     await events.append(session, run, "handed_back", {})
+
+
+async def fail(session: AsyncSession, lease: Lease, error: WorkbenchError) -> None:
+    """End a run that no phase can be opened for."""
+    run = await fenced(session, lease)
+    await _abandon_running(session, run)
+    await _finish(session, run, State.FAILED, {"code": error.code, "message": error.message})
 
 
 async def give_up(session: AsyncSession, lease: Lease, cap: int) -> None:

@@ -59,12 +59,15 @@ class ConfigurationLoader:
         Raises `NotFound` for a name that is not there.
         """
         definition = await self._source.definition(session, name)
-        return Snapshot(
-            definition=definition.name,
-            write_documents=definition.write_documents,
-            phases=tuple([await self._phase(session, phase, profile) for phase in definition.phases]),
-            repair=_pin(await self._source.prompt(session, REPAIR_ROLE)),
-        )
+        try:
+            return Snapshot(
+                definition=definition.name,
+                write_documents=definition.write_documents,
+                phases=tuple([await self._phase(session, phase, profile) for phase in definition.phases]),
+                repair=_pin(await self._source.prompt(session, REPAIR_ROLE)),
+            )
+        except ValidationError as error:  # a prompt or a profile that was not written by the service
+            raise _broken(f"{error.title} of {name}", error) from error
 
     async def _phase(self, session: AsyncSession, phase: Phase, profile: str | None) -> PhaseSpec:
         return PhaseSpec(
@@ -125,7 +128,7 @@ class RowSource:
                 phases=tuple(as_phase(phase) for phase in phases),
             )
         except ValidationError as error:
-            raise _broken(name, error) from error
+            raise _broken(f"definition {name!r}", error) from error
 
     async def prompt(self, session: AsyncSession, role: str) -> Prompt:
         return await prompts.active(session, role)
@@ -183,11 +186,11 @@ def as_profile(row: ModelProfile) -> Profile:
     )
 
 
-def _broken(name: str, error: ValidationError) -> Invalid:
+def _broken(what: str, error: ValidationError) -> Invalid:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     return Invalid(
-        f"the rows of the definition {name!r} are broken: {place}: {first['msg']}; save it again, or set "
+        f"the rows of the {what} are broken: {place}: {first['msg']}; save it again, or set "
         "WORKBENCH_DATA_DRIVEN_ORCHESTRATION=false to run the definitions of the files",
         place=place,
     )

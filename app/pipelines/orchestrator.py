@@ -20,6 +20,7 @@ from app.pipelines.checkpoints import Opened
 from app.pipelines.leases import Busy, Lease, StaleFence
 from app.pipelines.phases.kind import PhaseContext, PhaseKind, PhaseResult
 from app.pipelines.snapshot import PhaseSpec
+from app.pipelines.store import UnreadableSnapshot
 from app.tables import Outcome
 
 log = logging.getLogger(__name__)
@@ -82,14 +83,22 @@ class PhaseExecutionOrchestrator:
             keeper.cancel()
             await asyncio.gather(walk, keeper, return_exceptions=True)
         try:
-            ended.result()
+            await self._end(lease, ended)
         except StaleFence as stale:
             log.info("%s", stale.message)
             return timedelta(seconds=self._terms.duration_s / 2)
+        return None
+
+    async def _end(self, lease: Lease, ended: asyncio.Task[None]) -> None:
+        """Write down an end that the walk itself could not. Raises what else ended it."""
+        try:
+            ended.result()
         except Cancelled:
             async with self._database.transaction() as session:
                 await checkpoints.cancel(session, lease)
-        return None
+        except UnreadableSnapshot as error:
+            async with self._database.transaction() as session:
+                await checkpoints.fail(session, lease, error)
 
     async def _keep(self, lease: Lease) -> None:
         """Renew the lease for ever. Raises `StaleFence`, `Cancelled`, or what the database raises."""

@@ -15,7 +15,7 @@ from app.llm.types import BackendName, Profile, Schema, Think
 
 
 class Pinned(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PromptPin(Pinned):

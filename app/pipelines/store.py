@@ -8,12 +8,19 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import String, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.pipelines.snapshot import Snapshot
 from app.tables import DefinitionSnapshot, Outcome, PhaseRun, Pipeline, Project
+
+
+class UnreadableSnapshot(Conflict):
+    """The run was started by another version of the service, or its snapshot was not written by it."""
+
+    code = "unreadable_snapshot"
 
 
 @dataclass(frozen=True)
@@ -82,10 +89,20 @@ async def page(
 
 
 async def snapshot(session: AsyncSession, sha256: str) -> Snapshot:
+    """What the run pinned. Raises `UnreadableSnapshot`."""
     body = await session.scalar(select(DefinitionSnapshot.body).where(DefinitionSnapshot.sha256 == sha256))
     if body is None:
         raise NotFound(f"no snapshot {sha256}")
-    return Snapshot.model_validate(body)
+    try:
+        return Snapshot.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UnreadableSnapshot(
+            "the run pinned a configuration that this version of the service can not read "
+            f"({place}: {first['msg']}); start a new run",
+            place=place,
+        ) from error
 
 
 async def phase_runs(session: AsyncSession, pipeline_id: UUID) -> Sequence[PhaseRun]:
