@@ -35,7 +35,7 @@ class Tools:
 
 
 KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
-    "commit": lambda tools: CommitPhase(tools.database, tools.renderer),
+    "commit": lambda tools: CommitPhase(tools.database, tools.renderer, tools.state_dir),
     "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
     "tests": lambda tools: TestsPhase(tools.sandbox, tools.state_dir, tools.python, tools.demo_digests),
 }

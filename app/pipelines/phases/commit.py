@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,14 +23,16 @@ from app.workspace.branch import publish_commit
 from app.workspace.commit import CommitPlan, build_commit, commit_files, find_commit
 from app.workspace.files import SourceFile
 from app.workspace.message import commit_message, trailers_of
+from app.workspace.workspace import remove_workspace, workspace_folder
 
 
 class CommitPhase:
     """Commits the run's files on a branch of their own; the person's branch and index stay as they are."""
 
-    def __init__(self, database: Database, renderer: Renderer) -> None:
+    def __init__(self, database: Database, renderer: Renderer, state_dir: Path) -> None:
         self._database = database
         self._renderer = renderer
+        self._state_dir = state_dir
 
     async def run(self, context: PhaseContext) -> PhaseResult:
         """The same run gives the same hash, however often it is tried. Raises `BranchExists`, `GitError`."""
@@ -44,9 +47,13 @@ class CommitPhase:
             at=intent.committed_at,
             files=tuple(SourceFile(file["path"], file["content"]) for file in intent.files),
         )
-        commit = await build_commit(repository, plan)
-        if not await find_commit(repository, plan.branch, str(context.pipeline_id), commit=commit):
+        made = await build_commit(repository, plan)
+        commit = await find_commit(repository, plan.branch, str(context.pipeline_id), commit=made)
+        if commit is None:
+            commit = made
             await publish_commit(repository, plan.branch, commit)
+        # what is committed can be looked at there; a run that fails keeps its files
+        await remove_workspace(workspace_folder(self._state_dir, str(context.pipeline_id), context.fence))
         return PhaseResult(
             Outcome.PASSED, artifact=_record(plan, commit, await commit_files(repository, commit))
         )
