@@ -91,8 +91,7 @@ class Gate:
 
     async def _once(self, claim: idempotency.Claim, scope: Scope, receive: Receive, send: Send) -> None:
         """Do it under the key. The answer is stored before it is sent; an error gives the key back."""
-        database = self._context.opened().database
-        async with database.transaction() as session:
+        async with self._context.opened().database.transaction() as session:
             stored = await idempotency.take(session, claim)
         if stored is not None:
             await stored(scope, receive, send)
@@ -104,17 +103,23 @@ class Gate:
 
         try:
             await self._app(scope, receive, hold)
-        finally:
-            async with database.transaction() as session:
-                if messages and messages[0]["status"] < 300:
-                    found = Headers(raw=messages[0]["headers"])
-                    kept = {name: found[name] for name in KEPT_HEADERS if name in found}
-                    content = b"".join(message.get("body", b"") for message in messages[1:])
-                    await idempotency.keep(session, claim, messages[0]["status"], kept, content.decode())
-                else:
-                    await idempotency.release(session, claim)
+        except Exception:  # not a cancellation: what the end of the process cuts off may have been done
+            await self._remember(claim, [])
+            raise
+        await self._remember(claim, messages)
         for message in messages:
             await send(message)
+
+    async def _remember(self, claim: idempotency.Claim, messages: Sequence[Message]) -> None:
+        """Keep a good answer; anything else gives the key back."""
+        async with self._context.opened().database.transaction() as session:
+            if messages and messages[0]["status"] < 300:
+                found = Headers(raw=messages[0]["headers"])
+                kept = {name: found[name] for name in KEPT_HEADERS if name in found}
+                content = b"".join(message.get("body", b"") for message in messages[1:])
+                await idempotency.keep(session, claim, messages[0]["status"], kept, content.decode())
+            else:
+                await idempotency.release(session, claim)
 
     def _in_plain_words(self, send: Send) -> Send:
         """A start that failed for a known reason says the reason, not where in the code."""

@@ -47,6 +47,7 @@ async def take(session: AsyncSession, claim: Claim) -> Response | None:
 
     Raises `Invalid` when the key was used for another request, `Conflict` while the first one is under way.
     """
+    await session.execute(delete(IdempotentRequest).where(_is(claim), _is_old()))
     taken = await session.scalar(
         insert(IdempotentRequest)
         .values(caller=claim.caller, key=claim.key, request_digest=claim.digest, status=UNDER_WAY, body={})
@@ -78,8 +79,11 @@ async def release(session: AsyncSession, claim: Claim) -> None:
 
 
 async def forget_old(session: AsyncSession) -> None:
-    age = func.clock_timestamp() - IdempotentRequest.created_at
-    await session.execute(delete(IdempotentRequest).where(age > KEPT))
+    await session.execute(delete(IdempotentRequest).where(_is_old()))
+
+
+def _is_old() -> ColumnElement[bool]:
+    return func.clock_timestamp() - IdempotentRequest.created_at > KEPT
 
 
 def _is(claim: Claim) -> ColumnElement[bool]:
