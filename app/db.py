@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from app.errors import Unavailable
@@ -55,6 +55,8 @@ class Database:
                 version = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
         except OperationalError as error:
             raise Unavailable(f"the database does not answer: {error.orig}") from error
+        except ProgrammingError as error:  # what libpq says about the URL; it leaves the password out
+            raise Unavailable(f"WORKBENCH_DATABASE_URL can not be used: {error.orig}") from error
         if version < OLDEST_SUPPORTED:
             raise Unavailable(f"Postgres 15 or newer is needed; this server is {version // 10_000}")
 

@@ -6,9 +6,10 @@ import difflib
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "WORKBENCH_"
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_file=ENV_FILE,
+        env_ignore_empty=True,  # `NAME=` in a .env means: as if it were not there
         extra="ignore",
         populate_by_name=True,
         hide_input_in_errors=True,
@@ -99,6 +101,21 @@ class Settings(BaseSettings):
     """How often a run may be picked up again after its worker died before it fails."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What the log shows."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_postgres(cls, given: SecretStr | None) -> SecretStr | None:
+        """The message leaves the URL out: it may hold a password."""
+        if given is not None:
+            parts = urlsplit(given.get_secret_value())
+            if parts.scheme not in ("postgresql", "postgres"):
+                raise ValueError("it has to begin with postgresql://")
+            try:
+                _ = parts.port
+            except ValueError:  # its text quotes a part of the password when that has a # or a /
+                hint = "a password's special characters are written as %23, %2F"
+                raise ValueError(f"its port is no number; {hint}") from None
+        return given
 
 
 def unknown_names() -> list[str]:
