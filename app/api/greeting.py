@@ -21,7 +21,9 @@ def lines(settings: Settings, unknown: Sequence[str]) -> list[str]:
         found.append("WARNING: authentication is OFF: everybody on this machine may do everything")
     else:
         file = settings.state_dir / FIRST_FILE
-        found.append(f"A token is needed; the first one is in {file}")
+        first = f"the first one is in {file}"
+        where = first if file.exists() else "`workbench token create NAME` makes one"
+        found.append(f"A token is needed; {where}")
     if settings.auth == "on" and not is_loopback(settings.host):
         found.append("WARNING: tokens travel unencrypted: put a server with TLS in front of this one")
     if settings.demo:

@@ -160,7 +160,8 @@ async def _send_back(session: AsyncSession, run: Pipeline, opened: Opened, resul
     rejections = await store.rejections(session, run.id, spec.name)
     if spec.on_reject is None or rejections > spec.max_rework:
         found = "; ".join(issue["text"] for issue in result.issues)[:1000]
-        again = f" after {spec.max_rework} reworks" if spec.on_reject else ""
+        times = "1 rework" if spec.max_rework == 1 else f"{spec.max_rework} reworks"
+        again = f" after {times}" if spec.on_reject else ""
         await _finish(
             session,
             run,

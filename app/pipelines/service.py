@@ -15,12 +15,13 @@ from app.db import Database
 from app.errors import Conflict, Invalid, TooLarge
 from app.pipelines import events, projects, store
 from app.pipelines.configuration import ConfigurationLoader
+from app.pipelines.phases.commit import BRANCH_FOLDER
 from app.pipelines.snapshot import Snapshot
 from app.pipelines.states import TERMINAL, check_move
 from app.queue.signals import Signals, wait
 from app.queue.wakeups import wake
 from app.tables import CommitIntent, DefinitionSnapshot, PhaseRun, Pipeline, Project, State, Target, WorkerRow
-from app.workspace.repository import head_commit, open_repository
+from app.workspace.repository import branch_commit, head_commit, open_repository
 
 MAX_EPIC_CHARS = 20_000
 WORKER_ALIVE_S = 15
@@ -226,4 +227,9 @@ async def _base_commit(project: Project | None) -> str | None:
     if project is None:
         return None
     repository = await open_repository(Path(project.path))
+    if await branch_commit(repository, BRANCH_FOLDER) is not None:
+        raise Conflict(
+            f"{project.path} has a branch {BRANCH_FOLDER!r}, so git can not make "
+            f"{BRANCH_FOLDER}/<run id>: rename that branch"
+        )
     return await head_commit(repository, project.base_branch)

@@ -25,6 +25,9 @@ from app.workspace.files import SourceFile
 from app.workspace.message import commit_message, trailers_of
 from app.workspace.workspace import remove_workspace, workspace_folder
 
+BRANCH_FOLDER = "workbench"
+"""Every run commits to `workbench/<run id>`."""
+
 
 class CommitPhase:
     """Commits the run's files on a branch of their own; the person's branch and index stay as they are."""
@@ -79,7 +82,7 @@ class CommitPhase:
             files = (*files_of(context.artifacts.get("code")), *documents)
             intent = CommitIntent(
                 pipeline_id=run.id,
-                branch=f"workbench/{run.id}",
+                branch=f"{BRANCH_FOLDER}/{run.id}",
                 parent=parent,
                 message=await _message(session, context),
                 files=[{"path": file.path, "content": file.content} for file in files],

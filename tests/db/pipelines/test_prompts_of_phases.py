@@ -84,7 +84,7 @@ async def test_reviews_that_reject_once_too_often_fail_the_run(shop: Shop) -> No
     run = await shop.run(Team(developer=[code(SHOUT)] * 2, qa=reviews), "software-small")
     assert run.error is not None
     assert (run.error["phase"], run.error["code"]) == ("qa", "rejected")
-    assert "after 1 reworks: [high] shop/greeting.py:5: Fault 1." in run.error["message"]
+    assert "after 1 rework: [high] shop/greeting.py:5: Fault 1." in run.error["message"]
 
 
 async def test_a_phase_without_a_budget_for_the_repository_is_told_nothing_of_it(shop: Shop) -> None:

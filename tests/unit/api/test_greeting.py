@@ -10,9 +10,11 @@ from app.settings import Settings
 STATE = Path("/var/state")
 
 
-def test_the_file_of_the_first_token_is_named() -> None:
-    found = lines(Settings(state_dir=STATE, _env_file=None), [])
-    assert found == ["A token is needed; the first one is in /var/state/admin.token"]
+def test_the_file_of_the_first_token_is_named_where_there_is_one(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, _env_file=None)
+    assert lines(settings, []) == ["A token is needed; `workbench token create NAME` makes one"]
+    (tmp_path / "admin.token").touch()
+    assert lines(settings, []) == [f"A token is needed; the first one is in {tmp_path}/admin.token"]
 
 
 def test_authentication_that_is_off_is_said_loudly() -> None:
