@@ -34,7 +34,8 @@ def look(folder: Path, **files: str) -> list[object]:
         (folder / name / "app").mkdir(parents=True)
         if name in files:
             (folder / name / ".env").write_text(files[name])
-    shutil.copy(Path(settings.__file__), folder / "checkout" / "app")
+    for name in ("__init__.py", "settings.py"):  # a whole package, so that no other checkout's comes first
+        shutil.copy(Path(settings.__file__).with_name(name), folder / "checkout" / "app")
     done = subprocess.run(
         [sys.executable, "-P", "-c", LOOK],
         cwd=folder / "current",
