@@ -109,6 +109,6 @@ def test_a_program_without_a_standard_library_is_refused(tmp_path: Path) -> None
 
 
 def test_the_copy_stands_elsewhere_when_the_interpreter_lives_under_work() -> None:
-    folder = Path("/work/shop/.venv")
+    folder = Path("/work/.venv")
     assert work_folder(Layout(((folder, folder),))) == "/throw-away"
     assert work_folder(Layout()) == "/work"
