@@ -15,6 +15,8 @@ from rich.text import Text
 from app.workspace.sandbox.output import printable
 
 PIPED_WIDTH = 160
+TABLE_WIDTH = 10_000
+"""A list in a pipe is for programs: a long path stays in one piece."""
 Part = str | tuple[str, str]
 """Text, or text with its style."""
 
@@ -61,7 +63,10 @@ def emit(console: Console, part: RenderableType) -> None:
         console.print(part)
         return
     with console.capture() as captured:
+        whole = isinstance(part, Table) and not part.expand and not os.environ.get("COLUMNS")
+        usual, console.width = console.width, TABLE_WIDTH if whole else console.width
         console.print(part, soft_wrap=isinstance(part, Text))
+        console.width = usual
     lines = captured.get().splitlines()
     console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
 
