@@ -21,7 +21,7 @@ from app.api.views import (
     pipeline_view,
 )
 from app.pipelines import projects, store
-from app.tables import State, TokenRole
+from app.tables import Asked, State, TokenRole
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], dependencies=[Depends(bearer)])
 
@@ -90,6 +90,6 @@ async def show(pipeline_id: UUID, services: ServicesOf) -> PipelineDetail:
         snapshot=row.snapshot,
         round=row.round,
         retry_of=row.retry_of,
-        cancel_requested=row.cancel_requested,
+        asked=Asked(row.asked) if row.asked else None,
         phases=[phase_view(spec, runs) for spec in snapshot.phases],
     )

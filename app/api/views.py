@@ -10,7 +10,7 @@ from fastapi import Path
 from pydantic import BaseModel
 
 from app.pipelines.snapshot import PhaseSpec
-from app.tables import PhaseRun, Pipeline, State
+from app.tables import Asked, PhaseRun, Pipeline, State
 
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 
@@ -73,7 +73,8 @@ class PipelineDetail(PipelineView):
     """SHA-256 of all that the run pinned."""
     round: int
     retry_of: UUID | None
-    cancel_requested: bool
+    asked: Asked | None
+    """What its worker was asked and has not done yet."""
     phases: list[PhaseView]
 
 

@@ -39,7 +39,7 @@ async def open_phase(session: AsyncSession, lease: Lease) -> Opened | None:
     """Write down that the next phase runs. None: the run was cancelled meanwhile."""
     run = await fenced(session, lease)
     await _abandon_running(session, run)
-    if run.cancel_requested:
+    if run.asked == "cancel":
         await _finish(session, run, State.CANCELLED, None)
         return None
     snapshot = await store.snapshot(session, run.snapshot)
@@ -91,7 +91,7 @@ async def close_phase(session: AsyncSession, lease: Lease, opened: Opened, resul
             **_failure_of(result),
         },
     )
-    if run.cancel_requested:
+    if run.asked == "cancel":
         await _finish(session, run, State.CANCELLED, None)
         return False
     match result.outcome:

@@ -85,19 +85,19 @@ async def _busy(session: AsyncSession, pipeline_id: UUID) -> Busy | None:
 
 async def renew(session: AsyncSession, lease: Lease, duration_s: float) -> bool:
     """Hold the lease longer. Returns whether somebody asked to cancel. Raises `StaleFence`."""
-    cancel = (
+    row = (
         await session.execute(
             update(Pipeline)
             .where(
                 Pipeline.id == lease.pipeline_id, Pipeline.fence == lease.fence, Pipeline.worker.is_not(None)
             )
             .values(lease_expires_at=func.clock_timestamp() + timedelta(seconds=duration_s))
-            .returning(Pipeline.cancel_requested)
+            .returning(Pipeline.asked, Pipeline.fence)
         )
-    ).scalar_one_or_none()
-    if cancel is None:
+    ).one_or_none()
+    if row is None:
         raise stale(lease)
-    return cancel
+    return bool(row.asked == "cancel")
 
 
 async def fenced(session: AsyncSession, lease: Lease) -> Pipeline:

@@ -20,7 +20,17 @@ from app.pipelines.snapshot import Snapshot
 from app.pipelines.states import TERMINAL, check_move
 from app.queue.signals import Signals, wait
 from app.queue.wakeups import wake
-from app.tables import CommitIntent, DefinitionSnapshot, PhaseRun, Pipeline, Project, State, Target, WorkerRow
+from app.tables import (
+    Asked,
+    CommitIntent,
+    DefinitionSnapshot,
+    PhaseRun,
+    Pipeline,
+    Project,
+    State,
+    Target,
+    WorkerRow,
+)
 from app.workspace.repository import branch_commit, head_commit, open_repository
 
 MAX_EPIC_CHARS = 20_000
@@ -155,7 +165,7 @@ class PipelineService:
             if await session.get(CommitIntent, run.id) is not None:
                 raise Conflict("the commit has begun; it can no longer be cancelled", state=run.state)
             if run.state == State.RUNNING:
-                run.cancel_requested = True
+                run.asked = Asked.CANCEL
                 await events.append(session, run, "cancel_requested", {})
             else:
                 run.state = State.CANCELLED

@@ -9,13 +9,24 @@ from app.tables.definition import (
     PhaseConfiguration,
     PipelineDefinition,
 )
-from app.tables.pipeline import CommitIntent, Event, Outcome, PhaseRun, Pipeline, State, Target
+from app.tables.pipeline import (
+    Asked,
+    CommitIntent,
+    Event,
+    Outcome,
+    PhaseRun,
+    Pipeline,
+    Priority,
+    State,
+    Target,
+)
 from app.tables.profile import ModelProfile, Route, Thinking
 from app.tables.project import Project
 from app.tables.prompt import RolePrompt, RolePromptLabel
 from app.tables.request import IdempotentRequest
 from app.tables.token import ApiToken, TokenRole
 from app.tables.usage import ModelAnswer, PromptUsage
+from app.tables.wait import Decision, Wait, WaitReason
 from app.tables.worker import WorkerRow
 
 __all__ = [
@@ -23,8 +34,10 @@ __all__ = [
     "Apply",
     "Artifact",
     "ArtifactSchema",
+    "Asked",
     "Base",
     "CommitIntent",
+    "Decision",
     "DefinitionSnapshot",
     "Event",
     "IdempotentRequest",
@@ -35,6 +48,7 @@ __all__ = [
     "PhaseRun",
     "Pipeline",
     "PipelineDefinition",
+    "Priority",
     "Project",
     "PromptUsage",
     "RolePrompt",
@@ -44,5 +58,7 @@ __all__ = [
     "Target",
     "Thinking",
     "TokenRole",
+    "Wait",
+    "WaitReason",
     "WorkerRow",
 ]

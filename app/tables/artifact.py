@@ -20,6 +20,9 @@ class Artifact(Base):
         CheckConstraint("version > 0", name="version_counts_from_one"),
         is_digest("schema_digest"),
         is_digest("content_digest"),
+        CheckConstraint(
+            "num_nonnulls(phase_run_id, copied_from, edited_by) = 1", name="comes_from_one_place"
+        ),
         Index(
             "one_current_artifact",
             "pipeline_id",
@@ -39,5 +42,9 @@ class Artifact(Base):
     content_digest: Mapped[str]
     """SHA-256 of the canonical JSON of the body."""
     body: Mapped[dict[str, JSON]] = mapped_column(JSONB)
-    phase_run_id: Mapped[int] = mapped_column(ForeignKey("phase_runs.id"), unique=True)
+    phase_run_id: Mapped[int | None] = mapped_column(ForeignKey("phase_runs.id"), unique=True)
+    copied_from: Mapped[int | None] = mapped_column(ForeignKey("artifacts.id"))
+    """The artifact of the run that this one retries."""
+    edited_by: Mapped[str | None]
+    """Who gave it to the run in place of what a phase made."""
     created_at: Mapped[CreatedAt]

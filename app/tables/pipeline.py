@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -44,7 +44,24 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SUSPECT = "suspect"
     ABANDONED = "abandoned"
+    WAITING = "waiting"
+    """It asked for something; another try goes on once that is decided."""
     CANCELLED = "cancelled"
+
+
+class Asked(StrEnum):
+    """What a person asked of a run that a worker holds."""
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+class Priority(IntEnum):
+    """Whose work comes first; higher is sooner."""
+
+    IDLE = 0
+    BATCH = 1
+    INTERACTIVE = 2
 
 
 class Target(StrEnum):
@@ -61,6 +78,8 @@ class Pipeline(Base):
     __table_args__ = (
         one_of("state", State, "state_is_known"),
         one_of("target", Target, "target_is_known"),
+        one_of("asked", Asked, "asked_is_known"),
+        CheckConstraint("priority BETWEEN 0 AND 2", name="priority_is_known"),
         CheckConstraint("length(btrim(epic_description)) > 0", name="epic_not_empty"),
         CheckConstraint("position >= 0 AND round >= 0", name="progress_not_negative"),
         CheckConstraint("fence >= 0 AND attempts >= 0", name="counters_not_negative"),
@@ -97,7 +116,9 @@ class Pipeline(Base):
     """Grows with every lease; a write with an older fence is refused."""
     worker: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    asked: Mapped[str | None]
+    """`pause` or `cancel`, while the worker that holds the run has not done it yet."""
+    priority: Mapped[int] = mapped_column(default=Priority.INTERACTIVE, server_default=text("2"))
     event_count: Mapped[int] = mapped_column(BigInteger, default=0)
     retry_of: Mapped[UUID | None] = mapped_column(ForeignKey("pipelines.id"))
     created_at: Mapped[CreatedAt]

@@ -77,7 +77,7 @@ class CommitPhase:
             intent = await session.get(CommitIntent, run.id)
             if intent is not None:
                 return intent
-            if run.cancel_requested:
+            if run.asked == "cancel":
                 raise Conflict("the run is being cancelled", state=run.state)
             files = (*files_of(context.artifacts.get("code")), *documents)
             intent = CommitIntent(

@@ -14,8 +14,8 @@ ID = "00000000-0000-0000-0000-000000000001"
 ROWS = """
     INSERT INTO definition_snapshots (sha256, body) VALUES ('SHA', '{}');
     INSERT INTO pipelines (id, epic_description, definition, snapshot, state, target, position, round,
-                           attempts, fence, cancel_requested, event_count)
-      VALUES ('ID', 'e', 'd', 'SHA', 'queued', 'end', 0, 0, 0, 0, false, 0);
+                           attempts, fence, event_count, priority)
+      VALUES ('ID', 'e', 'd', 'SHA', 'queued', 'end', 0, 0, 0, 0, 0, 2);
     INSERT INTO phase_runs (pipeline_id, phase, kind, item, round, try, outcome, fence)
       VALUES ('ID', 'a', 'k', '', 0, 0, 'running', 1);
     INSERT INTO artifacts (pipeline_id, name, version, current, schema, schema_digest, content_digest, body,

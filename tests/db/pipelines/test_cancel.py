@@ -31,7 +31,7 @@ async def test_cancelling_stops_the_phase_under_way(engine: Engine) -> None:
     run = await engine.queued(gate, after)
     walk = asyncio.create_task(engine.orchestrator(lease_s=1).handle(run.id, asyncio.Event()))
     await soon(gate.entered.wait())
-    assert (await engine.service.cancel(run.id)).cancel_requested
+    assert (await engine.service.cancel(run.id)).asked == "cancel"
     assert await soon(walk) is None
     assert gate.stopped
     assert (await engine.service.get(run.id)).state == "cancelled"
@@ -106,7 +106,7 @@ async def test_a_run_that_commits_can_no_longer_be_cancelled(engine: Engine) -> 
         session.add(CommitIntent(pipeline_id=run.id, branch="b", parent="p", message="m", files=[]))
     with pytest.raises(Conflict, match="commit has begun"):
         await engine.service.cancel(run.id)
-    assert not (await engine.service.get(run.id)).cancel_requested
+    assert (await engine.service.get(run.id)).asked is None
 
 
 async def test_a_finished_run_is_not_cancelled(engine: Engine) -> None:
