@@ -20,9 +20,7 @@ class Artifact(Base):
         CheckConstraint("version > 0", name="version_counts_from_one"),
         is_digest("schema_digest"),
         is_digest("content_digest"),
-        CheckConstraint(
-            "num_nonnulls(phase_run_id, copied_from, edited_by) = 1", name="comes_from_one_place"
-        ),
+        CheckConstraint("num_nonnulls(phase_run_id, copied_from, edited_by) = 1", name="has_one_origin"),
         Index(
             "one_current_artifact",
             "pipeline_id",
