@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -17,6 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from app.errors import Unavailable
 from app.settings import ROOT
 
+SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
+"""A process that was frozen in the middle of a transaction must not keep its locks."""
+POOL_TIMEOUT_S = 10.0
 OLDEST_SUPPORTED = 150_000
 """`server_version_num` of Postgres 15.0."""
 
@@ -32,7 +37,19 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            connect_args={"options": "-c timezone=UTC", "application_name": "workbench"},
+            connect_args={"options": SESSION_OPTIONS, "application_name": "workbench"},
+        )
+        self._direct = AsyncConnectionPool(
+            url,
+            open=False,
+            min_size=1,
+            max_size=pool_size,
+            timeout=POOL_TIMEOUT_S,
+            kwargs={
+                "autocommit": True,
+                "options": SESSION_OPTIONS,
+                "application_name": "workbench",
+            },
         )
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -46,6 +63,17 @@ class Database:
     async def statement(self) -> AsyncIterator[AsyncConnection]:
         """A connection where each statement is its own transaction."""
         async with self._autocommit.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """A psycopg connection where each statement is its own transaction.
+
+        For the few statements that every phase makes: a fifth of the time that a session takes.
+        Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` when the database does not answer.
+        """
+        await self._direct.open()
+        async with self._direct.connection() as connection:
             yield connection
 
     async def ping(self) -> None:
@@ -75,6 +103,7 @@ class Database:
         return current == head
 
     async def close(self) -> None:
+        await self._direct.close()
         await self.engine.dispose()
 
 

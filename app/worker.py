@@ -30,7 +30,7 @@ RECONNECT_S = 1.0
 
 LOST_WAKEUPS = text(
     """
-    SELECT id FROM pipelines
+    SELECT id, priority FROM pipelines
     WHERE (state = 'running' AND lease_expires_at < clock_timestamp()
            OR state = 'queued' AND updated_at < clock_timestamp() - interval '3 seconds')
       AND NOT EXISTS (
@@ -134,9 +134,8 @@ class Worker:
     async def sweep(self) -> int:
         """Put back the wake-ups that were lost. Returns how many."""
         async with self._database.transaction() as session:
-            lost = (await session.scalars(LOST_WAKEUPS)).all()
-            for pipeline_id in lost:
-                await wake(session, pipeline_id)
+            lost = {row.id: row.priority for row in await session.execute(LOST_WAKEUPS)}
+            await wake(session, lost)
         if lost:
             log.info("put back %d lost wake-ups", len(lost))
         return len(lost)

@@ -113,7 +113,7 @@ async def hand_back(session: AsyncSession, lease: Lease) -> None:
     """Give the run to another worker: this one drains. No attempt is burnt."""
     run = await fenced(session, lease)
     _move(run, State.QUEUED)
-    await wake(session, run.id)
+    await wake(session, {run.id: run.priority})
     await events.append(session, run, "handed_back", {})
 
 

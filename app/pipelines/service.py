@@ -128,7 +128,7 @@ class PipelineService:
             run.target = target
             run.updated_at = func.clock_timestamp()
             if wake_up:
-                await wake(session, run.id)
+                await wake(session, {run.id: run.priority})
             await events.append(session, run, "queued", {"target": target.value})
         return run
 

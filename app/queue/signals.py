@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -14,15 +14,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.queue.listener import Listener
 
 CHANNEL = "workbench_events"
+ASKED = "workbench_asked"
+"""Channel for the workers: somebody asked for something of a run that one of them holds."""
+IDS_PER_PAYLOAD = 200
 FALLBACK_S = 2.0
 """How long a lost notification can go unnoticed."""
 
 
-async def announce(session: AsyncSession, pipeline_id: UUID) -> None:
-    """Tell everybody who waits for this run, once the caller's transaction commits."""
-    await session.execute(
-        text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": str(pipeline_id)}
-    )
+async def announce(session: AsyncSession, *runs: UUID, channel: str = CHANNEL) -> None:
+    """Tell everybody who waits for these runs, once the caller's transaction commits."""
+    for payload in payloads(runs):
+        await session.execute(
+            text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload}
+        )
+
+
+def payloads(runs: Iterable[UUID]) -> Iterator[str]:
+    """Ids with spaces between them, in pieces that fit a notification (8,000 bytes)."""
+    ids = [str(run) for run in runs]
+    for start in range(0, len(ids), IDS_PER_PAYLOAD):
+        yield " ".join(ids[start : start + IDS_PER_PAYLOAD])
 
 
 class Signals:
@@ -51,9 +62,13 @@ class Signals:
                 del self._waiting[str(pipeline_id)]
 
     def _deliver(self, payload: str | bytes | bytearray) -> None:
-        key = payload if isinstance(payload, str) else bytes(payload).decode()
-        for changed in self._waiting.get(key, ()):
-            changed.set()
+        for key in ids_of(payload):
+            for changed in self._waiting.get(key, ()):
+                changed.set()
+
+
+def ids_of(payload: str | bytes | bytearray) -> list[str]:
+    return (payload if isinstance(payload, str) else bytes(payload).decode()).split()
 
 
 async def wait(changed: asyncio.Event, timeout_s: float) -> None:

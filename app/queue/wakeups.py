@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,17 +23,20 @@ log = logging.getLogger(__name__)
 ENTRYPOINT = "run_pipeline"
 HEARTBEAT = timedelta(seconds=5)
 """A job whose worker gave no sign for this long is picked again."""
-POLL = timedelta(seconds=1)
-"""How long a lost NOTIFY, a retry that is due or a dead worker's job can go unnoticed."""
+POLL = timedelta(seconds=2)
+"""How long a lost NOTIFY or a dead worker's job can go unnoticed; a retry that is due is on time."""
 AFTER_ERROR = timedelta(seconds=1)
 
 Handler = Callable[[UUID], Awaitable[timedelta | None]]
 """Works on a run. Returns None when the wake-up is used up, or after how long to ask again."""
 
 
-async def wake(session: AsyncSession, pipeline_id: UUID, priority: int = 0) -> None:
-    """Enqueue a wake-up in the caller's transaction."""
-    await Queries(SessionDriver(session)).enqueue(ENTRYPOINT, str(pipeline_id).encode(), priority)
+async def wake(session: AsyncSession, runs: Mapping[UUID, int]) -> None:
+    """Enqueue a wake-up for each run, with its priority, in the caller's transaction."""
+    if runs:
+        await Queries(SessionDriver(session)).enqueue(
+            [ENTRYPOINT] * len(runs), [str(run).encode() for run in runs], list(runs.values())
+        )
 
 
 async def consume(

@@ -47,13 +47,13 @@ async def jobs(database: Database) -> int:
 
 async def enqueue(database: Database, pipeline_id: UUID) -> None:
     async with database.transaction() as session:
-        await wake(session, pipeline_id)
+        await wake(session, {pipeline_id: 0})
 
 
 async def test_a_transaction_that_is_rolled_back_leaves_no_wake_up(database: Database) -> None:
     with contextlib.suppress(ZeroDivisionError):
         async with database.transaction() as session:
-            await wake(session, uuid4())
+            await wake(session, {uuid4(): 0})
             raise ZeroDivisionError
     assert await jobs(database) == 0
 
