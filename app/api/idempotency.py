@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -14,8 +13,8 @@ from starlette.responses import Response
 
 from app.errors import Conflict, Invalid
 from app.tables import IdempotentRequest
+from app.tables.request import KEPT
 
-KEPT = timedelta(hours=24)
 UNDER_WAY = 0
 """Status of a request that has no answer yet."""
 SECRET = frozenset({"/tokens"})

@@ -2,6 +2,7 @@
 
 from app.tables.artifact import Artifact
 from app.tables.base import Base
+from app.tables.chore import Chore
 from app.tables.definition import (
     Apply,
     ArtifactSchema,
@@ -36,6 +37,7 @@ __all__ = [
     "ArtifactSchema",
     "Asked",
     "Base",
+    "Chore",
     "CommitIntent",
     "Decision",
     "DefinitionSnapshot",

@@ -28,6 +28,7 @@ class Artifact(Base):
             unique=True,
             postgresql_where=text("current"),
         ),
+        Index("ix_artifacts_copied_from", "copied_from", postgresql_where=text("copied_from IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

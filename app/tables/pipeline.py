@@ -92,6 +92,11 @@ class Pipeline(Base):
         CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="failed_says_why"),
         Index("ix_pipelines_newest", "created_at", "id"),
         Index("ix_pipelines_live", "updated_at", postgresql_where=text("state IN ('queued', 'running')")),
+        Index(
+            "ix_pipelines_to_prune",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL AND pruned_at IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -124,6 +129,8 @@ class Pipeline(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    pruned_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When its events, earlier artifact versions and stored answers were removed."""
 
 
 class PhaseRun(Base):
