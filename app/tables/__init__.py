@@ -2,6 +2,7 @@
 
 from app.tables.artifact import Artifact
 from app.tables.base import Base
+from app.tables.batch import Batch, BatchItem, BatchState, ItemState
 from app.tables.chore import Chore
 from app.tables.definition import (
     Apply,
@@ -10,6 +11,7 @@ from app.tables.definition import (
     PhaseConfiguration,
     PipelineDefinition,
 )
+from app.tables.delivery import AdapterName, Delivery, DeliveryState, Destination
 from app.tables.pipeline import (
     Asked,
     CommitIntent,
@@ -25,24 +27,34 @@ from app.tables.profile import ModelProfile, Route, Thinking
 from app.tables.project import Project
 from app.tables.prompt import RolePrompt, RolePromptLabel
 from app.tables.request import IdempotentRequest
+from app.tables.schedule import Missed, Schedule, ScheduleTick, TickOutcome
 from app.tables.token import ApiToken, TokenRole
 from app.tables.usage import ModelAnswer, PromptUsage
 from app.tables.wait import Decision, Wait, WaitReason
 from app.tables.worker import WorkerRow
 
 __all__ = [
+    "AdapterName",
     "ApiToken",
     "Apply",
     "Artifact",
     "ArtifactSchema",
     "Asked",
     "Base",
+    "Batch",
+    "BatchItem",
+    "BatchState",
     "Chore",
     "CommitIntent",
     "Decision",
     "DefinitionSnapshot",
+    "Delivery",
+    "DeliveryState",
+    "Destination",
     "Event",
     "IdempotentRequest",
+    "ItemState",
+    "Missed",
     "ModelAnswer",
     "ModelProfile",
     "Outcome",
@@ -56,9 +68,12 @@ __all__ = [
     "RolePrompt",
     "RolePromptLabel",
     "Route",
+    "Schedule",
+    "ScheduleTick",
     "State",
     "Target",
     "Thinking",
+    "TickOutcome",
     "TokenRole",
     "Wait",
     "WaitReason",

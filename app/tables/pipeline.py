@@ -90,8 +90,10 @@ class Pipeline(Base):
         CheckConstraint("(worker IS NULL) = (lease_expires_at IS NULL)", name="lease_has_a_worker"),
         CheckConstraint("state = 'running' OR worker IS NULL", name="only_running_has_a_lease"),
         CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="failed_says_why"),
+        CheckConstraint("(batch_id IS NULL) = (batch_item IS NULL)", name="item_of_a_batch"),
         Index("ix_pipelines_newest", "created_at", "id"),
         Index("ix_pipelines_live", "updated_at", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_pipelines_batch", "batch_id", "batch_item", postgresql_where=text("batch_id IS NOT NULL")),
         Index(
             "ix_pipelines_to_prune",
             "finished_at",
@@ -126,6 +128,9 @@ class Pipeline(Base):
     priority: Mapped[int] = mapped_column(default=Priority.INTERACTIVE, server_default=text("2"))
     event_count: Mapped[int] = mapped_column(BigInteger, default=0)
     retry_of: Mapped[UUID | None] = mapped_column(ForeignKey("pipelines.id"))
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id"))
+    batch_item: Mapped[int | None]
+    """Number of the batch's item that this run is an attempt at."""
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
