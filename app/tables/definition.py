@@ -68,6 +68,8 @@ class PhaseConfiguration(Base):
     """Phase that gets the work back."""
     max_rework: Mapped[int]
     """Rejections by this phase before the run fails."""
+    destination: Mapped[str | None] = mapped_column(ForeignKey("destinations.name"))
+    """Where the phase sends what it reads."""
     limits: Mapped[dict[str, JSON]] = mapped_column(JSONB)
     edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
