@@ -9,14 +9,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from app.embedded import password
+from app.embedded import password, serverlog
 from app.embedded.account import Account
 from app.embedded.address import USER, Address, written_by_server
 from app.embedded.errors import FolderRefused, InitFailed, StartFailed, StillInUse, WrongVersion
 
 MAJOR = "18"
 HALF_MADE = "postgres-new-"
-LOG = "server.log"
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -83,7 +82,8 @@ class Cluster:
 
     def launch(self, address: Address) -> None:
         options = shlex.join(f"-c{name}={value}" for name, value in address.settings().items())
-        log = self.folder / LOG
+        log = self.folder / serverlog.LOG
+        serverlog.cut(self.folder, self._account)
         done = self._pg_ctl("-w", "-t", LONGEST_START_S, "-l", log, "-o", options, "start")
         if done.returncode != 0 and self.address() is None:
             tail = self.log_tail()
@@ -96,7 +96,9 @@ class Cluster:
             self._pg_ctl("-m", "immediate", "-w", "stop")
 
     def log_tail(self) -> str:
-        return self._account.run("/usr/bin/env", "tail", "-n", "15", self.folder / LOG).stdout.strip()
+        return self._account.run(
+            "/usr/bin/env", "tail", "-n", "15", self.folder / serverlog.LOG
+        ).stdout.strip()
 
     def _pg_ctl(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
         return self._account.run(self._bin / "pg_ctl", "-D", self.folder, *argv)

@@ -19,7 +19,10 @@ AFTER_FAILURE_S = 10.0
 
 @asynccontextmanager
 async def kept(embedded: EmbeddedPostgres) -> AsyncIterator[str]:
-    """The URL of the database. A server that was killed, or ran out of disk, comes back under this URL."""
+    """The URL of the database. A server that was killed, or ran out of disk, comes back under this URL.
+
+    Its log is kept short, too.
+    """
     url = await asyncio.to_thread(embedded.start)
     keeper = asyncio.create_task(_keep(embedded))
     try:
@@ -36,6 +39,7 @@ async def _keep(embedded: EmbeddedPostgres) -> None:
         try:
             if await asyncio.to_thread(embedded.revive):
                 log.warning("the embedded Postgres had died and was started again")
+            await asyncio.to_thread(embedded.cut_log)
         except (EmbeddedPostgresError, OSError) as error:
             log.error("the embedded Postgres has died and can not be started again yet: %s", error)
             await asyncio.sleep(AFTER_FAILURE_S)

@@ -14,7 +14,7 @@ from typing import IO
 import psycopg
 
 from app.embedded import address as addresses
-from app.embedded import binaries, password
+from app.embedded import binaries, password, serverlog
 from app.embedded.account import Account, postgres_account
 from app.embedded.address import Address
 from app.embedded.cluster import Cluster, is_served
@@ -65,6 +65,16 @@ class EmbeddedPostgres:
         with self._starting():
             self._url = self._serve(self._cluster(account), account, alone=False)
         return True
+
+    def cut_log(self) -> bool:
+        """Shorten the log of the server we use when it has become too long. True: it had.
+
+        Costs one look at a file as long as it has not.
+        """
+        if self._users is None or not serverlog.is_long(self._state / DATA):
+            return False
+        with self._starting():
+            return serverlog.cut(self._state / DATA, postgres_account())
 
     def release(self) -> bool:
         """Leave the server. True: nobody else used it, so it was stopped."""

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from app.embedded import EmbeddedPostgres, EmbeddedPostgresError, binaries
+from app.embedded import EmbeddedPostgres, EmbeddedPostgresError, binaries, serverlog
 from app.embedded.errors import FolderRefused, InitFailed, StartFailed, WrongVersion
 from app.settings import ROOT
 
@@ -299,6 +299,39 @@ def test_a_server_that_can_not_start_shows_its_log(own: Path) -> None:
     control.write_bytes(kept)
     with EmbeddedPostgres(own) as url:
         assert answers(url)
+
+
+def test_a_log_that_grew_too_long_while_the_server_ran_keeps_its_end(own: Path) -> None:
+    log = own / "postgres" / "server.log"
+    with (server := EmbeddedPostgres(own)) as url:
+        assert not server.cut_log()
+        fill(log)
+        assert server.cut_log()
+        assert not server.cut_log()
+        kept = log.with_name("server.log.old").read_text()
+        assert kept.endswith("the last words\n")
+        assert len(kept) == serverlog.KEPT
+        with pytest.raises(psycopg.Error, match="division by zero"):
+            ask(url, "SELECT 1 / 0")
+        assert "division by zero" in log.read_text()
+        assert log.stat().st_size < 10_000
+
+
+def test_a_log_that_is_too_long_is_cut_before_the_server_starts(own: Path) -> None:
+    stop_leftovers(own)
+    fill(own / "postgres" / "server.log")
+    with EmbeddedPostgres(own):
+        assert (own / "postgres" / "server.log").stat().st_size < 10_000
+
+
+def test_nobody_cuts_the_log_of_a_server_that_he_does_not_use(own: Path) -> None:
+    fill(own / "postgres" / "server.log")
+    assert not EmbeddedPostgres(own).cut_log()
+
+
+def fill(log: Path) -> None:
+    with log.open("a") as file:
+        file.write("something\n" * (serverlog.LONGEST // 10) + "the last words\n")
 
 
 def plant_link(folder: Path) -> None:

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from app.db import Database
-from app.embedded import EmbeddedPostgres, kept
+from app.embedded import EmbeddedPostgres, kept, serverlog
 from app.errors import Unavailable
-from tests.db.scripted import LIMIT_S
+from tests.db.scripted import LIMIT_S, until
 
 
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL])
@@ -27,6 +27,14 @@ async def test_a_server_that_dies_under_its_user_is_back_soon_at_the_same_addres
         os.kill(_server(state_dir), how)
         await _answers(database)
         await database.close()
+
+
+async def test_the_log_of_a_server_in_use_is_kept_short(state_dir: Path) -> None:
+    async with kept(EmbeddedPostgres(state_dir)):
+        log = state_dir / "postgres" / "server.log"
+        with log.open("ab") as file:
+            file.write(b"something\n" * (serverlog.LONGEST // 10 + 1))
+        await until(lambda: log.stat().st_size < serverlog.LONGEST)
 
 
 def test_a_revived_server_keeps_its_port(state_dir: Path) -> None:
