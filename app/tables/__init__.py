@@ -12,6 +12,7 @@ from app.tables.definition import (
     PipelineDefinition,
 )
 from app.tables.delivery import AdapterName, Delivery, DeliveryState, Destination
+from app.tables.limit import CallLimit, CallRate, CallSlot
 from app.tables.pipeline import (
     Asked,
     CommitIntent,
@@ -44,6 +45,9 @@ __all__ = [
     "Batch",
     "BatchItem",
     "BatchState",
+    "CallLimit",
+    "CallRate",
+    "CallSlot",
     "Chore",
     "CommitIntent",
     "Decision",
