@@ -95,8 +95,10 @@ class Settings(BaseSettings):
     """How long `advance` waits for the phase, in seconds, before it answers 202."""
     worker_concurrency: int = Field(8, ge=2)
     """Runs that one worker process walks at once."""
-    lease_s: float = Field(8.0, gt=0)
+    lease_s: float = Field(6.0, gt=0)
     """How long a worker holds a run without renewing its lease, in seconds."""
+    drain_s: float = Field(30.0, ge=0)
+    """How long a worker that is told to stop lets a phase go on before it hands the run back, in seconds."""
     max_attempts: int = Field(5, ge=1)
     """How often a run may be picked up again after its worker died before it fails."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
+from app.pipelines.walk import Patience
 from app.queue.listener import Listener
 from app.queue.wakeups import consume, wake
 from app.services import Services
@@ -54,8 +55,8 @@ def worker_name() -> str:
 
 def create_orchestrator(services: Services, name: str) -> PhaseExecutionOrchestrator:
     settings = services.settings
-    terms = LeaseTerms(settings.lease_s, settings.max_attempts)
-    return PhaseExecutionOrchestrator(services.database, services.kinds, name, terms)
+    terms = LeaseTerms(settings.lease_s, settings.max_attempts, patience=Patience(drain_s=settings.drain_s))
+    return PhaseExecutionOrchestrator(services.database, services.kinds, name, terms, services.listener)
 
 
 def create_worker(services: Services) -> Worker:
@@ -73,9 +74,12 @@ async def work_on(services: Services, pipeline_id: UUID, stop: asyncio.Event) ->
     another worker finds the run.
     """
     orchestrator = create_orchestrator(services, worker_name())
-    while (again := await orchestrator.handle(pipeline_id, stop)) is not None and not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), again.total_seconds())
+    try:
+        while (again := await orchestrator.handle(pipeline_id, stop)) is not None and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), again.total_seconds())
+    finally:
+        await orchestrator.close()
 
 
 class Worker:
@@ -105,6 +109,7 @@ class Worker:
         finally:
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
+            await self._orchestrator.close()
             with contextlib.suppress(SQLAlchemyError, OSError):
                 await self._leave()
 

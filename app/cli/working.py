@@ -22,7 +22,8 @@ from app.cli.output import one_line, print_json, say, stdout
 from app.cli.repository import given, project_for
 from app.cli.view import RunView
 from app.pipelines import events
-from app.pipelines.service import NEEDS_PROJECT, check_epic, is_finished
+from app.pipelines.creation import NEEDS_PROJECT
+from app.pipelines.service import check_epic, is_finished
 from app.pipelines.snapshot import Snapshot
 from app.pipelines.states import check_move
 from app.seeding.demo import SAMPLE_EPIC

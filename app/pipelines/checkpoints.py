@@ -1,259 +1,279 @@
-"""The short fenced transactions of a walk: open a phase, close it, hand back, give up, cancel."""
+"""A checkpoint: all that changes between two phases of a run, written by one fenced statement."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+import psycopg
+from psycopg.rows import dict_row
 
-from app.artifacts import store as artifacts
-from app.errors import WorkbenchError
-from app.pipelines import events, store
-from app.pipelines.leases import Lease, fenced
-from app.pipelines.phases.kind import PhaseResult, ProjectSpec
-from app.pipelines.snapshot import PhaseSpec, Snapshot
-from app.pipelines.states import check_move
-from app.queue.wakeups import wake
-from app.tables import Outcome, PhaseRun, Pipeline, Project, State, Target
+from app.digests import digest
+from app.failpoints import failpoint
+from app.pipelines.leases import Held, StaleFence, stale
+from app.pipelines.moves import Move
+from app.pipelines.phases.kind import Ask, PhaseResult
+from app.pipelines.snapshot import PhaseSpec
+from app.pipelines.states import TERMINAL
+from app.tables import Asked, State
+
+EventBody = tuple[str, Mapping[str, Any]]
+"""Kind and data of an event."""
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A phase that is about to run, with all it may read."""
+class Ended:
+    """A phase run that is over."""
 
     phase_run_id: int
-    epic_description: str
-    snapshot: Snapshot
     spec: PhaseSpec
-    round: int
-    project: ProjectSpec | None
-    base_commit: str | None
-    artifacts: dict[str, Any]
-    issues: tuple[Mapping[str, str], ...]
+    result: PhaseResult
 
 
-async def open_phase(session: AsyncSession, lease: Lease) -> Opened | None:
-    """Write down that the next phase runs. None: the run was cancelled meanwhile."""
-    run = await fenced(session, lease)
-    await _abandon_running(session, run)
-    if run.asked == "cancel":
-        await _finish(session, run, State.CANCELLED, None)
-        return None
-    snapshot = await store.snapshot(session, run.snapshot)
-    spec = snapshot.phases[run.position]
-    row = PhaseRun(
-        pipeline_id=run.id,
-        phase=spec.name,
-        kind=spec.kind,
-        item="",
-        round=run.round,
-        attempt=await store.tries(session, run.id, spec.name, "", run.round),
-        fence=lease.fence,
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is to be written at once, or not at all."""
+
+    move: Move
+    attempts: int
+    """Pick-ups since a phase was last closed, from now on."""
+    events: tuple[EventBody, ...]
+    ended: Ended | None = None
+    opens: PhaseSpec | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the database made of a checkpoint."""
+
+    opened: int | None
+    """Id of the phase run that was opened."""
+    decision: str | None
+    """How the wait stands that the run asked for: it may be decided already."""
+
+
+class AskedMeanwhile(Exception):
+    """Nothing was written: a person asked for something that the checkpoint does not know of."""
+
+    def __init__(self, asked: Asked | None) -> None:
+        super().__init__(asked)
+        self.asked = asked
+
+
+async def write(connection: psycopg.AsyncConnection, held: Held, checkpoint: Checkpoint) -> Written:
+    """Raises `StaleFence`, or `AskedMeanwhile`; then nothing was written."""
+    statement = _statement(
+        ended=checkpoint.ended is not None,
+        artifact=checkpoint.ended is not None and checkpoint.ended.result.artifact is not None,
+        opens=checkpoint.opens is not None,
+        asks=_ask(checkpoint) is not None,
     )
-    session.add(row)
-    await session.flush()
-    await events.append(
-        session, run, "phase_started", {"phase": spec.name, "round": run.round, "kind": spec.kind}
+    with failpoint("database.checkpoint"):
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement, _values(held, checkpoint))
+            row = await cursor.fetchone()
+    if row is None or not row["written"]:
+        raise await _reason(connection, held)
+    return Written(row["opened"], row["decision"])
+
+
+async def append(connection: psycopg.AsyncConnection, held: Held, kind: str, data: Mapping[str, Any]) -> None:
+    """Add an event while a phase is under way. Raises `StaleFence`."""
+    values = {"id": held.lease.pipeline_id, "fence": held.lease.fence, "kind": kind, "data": _json(data)}
+    cursor = await connection.execute(APPEND, values)
+    if cursor.rowcount == 0:
+        raise stale(held.lease)
+
+
+async def abandon(connection: psycopg.AsyncConnection, held: Held) -> None:
+    """Phase runs of an earlier worker, which died, are over."""
+    await connection.execute(ABANDON, {"id": held.lease.pipeline_id, "fence": held.lease.fence})
+
+
+async def reached(connection: psycopg.AsyncConnection, held: Held, checkpoint: Checkpoint) -> Written | None:
+    """What a checkpoint made whose answer was lost on the way; None: it was not written."""
+    values = {
+        "id": held.lease.pipeline_id,
+        "fence": held.lease.fence,
+        "ended": checkpoint.ended.phase_run_id if checkpoint.ended else None,
+        "opens": checkpoint.opens is not None,
+        "state": checkpoint.move.state,
+    }
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        row = await (await cursor.execute(REACHED, values)).fetchone()
+    return None if row is None else Written(row["opened"], row["decision"])
+
+
+async def _reason(connection: psycopg.AsyncConnection, held: Held) -> StaleFence | AskedMeanwhile:
+    """Why nothing was written."""
+    query = "SELECT asked FROM pipelines WHERE id = %s AND fence = %s AND worker IS NOT NULL"
+    cursor = await connection.execute(query, (held.lease.pipeline_id, held.lease.fence))
+    row = await cursor.fetchone()
+    asked = None if row is None or row[0] is None else Asked(row[0])
+    if row is None or asked == held.asked:
+        return stale(held.lease)
+    return AskedMeanwhile(asked)
+
+
+def _ask(checkpoint: Checkpoint) -> Ask | None:
+    return checkpoint.ended.result.asks if checkpoint.ended else None
+
+
+def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
+    move = checkpoint.move
+    values: dict[str, Any] = {
+        "id": held.lease.pipeline_id,
+        "fence": held.lease.fence,
+        "asked": held.asked,
+        "state": move.state,
+        "reason": move.reason,
+        "error": None if move.error is None else _json(move.error),
+        "position": move.at.position,
+        "round": move.at.round,
+        "attempts": checkpoint.attempts,
+        "holds": move.state is State.RUNNING,
+        "terminal": move.state in TERMINAL,
+        "kinds": [kind for kind, _ in checkpoint.events],
+        "data": [_json(data) for _, data in checkpoint.events],
+    }
+    if checkpoint.ended is not None:
+        values |= _ended(checkpoint.ended)
+    if checkpoint.opens is not None:
+        values |= {"opens": checkpoint.opens.name, "opens_kind": checkpoint.opens.kind}
+    if (ask := _ask(checkpoint)) is not None:
+        values |= _asked(ask, checkpoint)
+    return values
+
+
+def _ended(ended: Ended) -> dict[str, Any]:
+    result, spec = ended.result, ended.spec
+    detail = {"issues": [dict(issue) for issue in result.issues], **result.detail}
+    values = {"ended": ended.phase_run_id, "outcome": result.outcome, "detail": _json(detail)}
+    if result.artifact is not None and spec.output is not None:
+        values |= {
+            "name": spec.artifact,
+            "schema": spec.output.name,
+            "schema_digest": spec.output.digest,
+            "content_digest": digest(result.artifact),
+            "body": _json(result.artifact),
+        }
+    return values
+
+
+def _asked(ask: Ask, checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "wait_reason": ask.reason,
+        "subject": ask.subject,
+        "wait_phase": checkpoint.ended.spec.name if checkpoint.ended else "",
+        "wait_round": ask.round,
+        "content_sha256": ask.content_sha256,
+        "details": _json(ask.details),
+        "wait_s": ask.wait_s,
+        "default": None if ask.wait_s is None else ask.default,
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
+
+
+@cache
+def _statement(*, ended: bool, artifact: bool, opens: bool, asks: bool) -> bytes:
+    """One statement of the parts that are needed. Each part reads from the one before what it must follow."""
+    parts = [RUN, EVENTS]
+    parts += [ENDED] if ended else []
+    parts += [ARTIFACT] if artifact else []
+    parts += [OPENED.format(after=", after_ended" if ended else "")] if opens else []
+    parts += [WAIT] if asks else []
+    opened = "(SELECT id FROM opened)" if opens else "NULL::bigint"
+    decision = "(SELECT decision FROM wait)" if asks else "NULL::text"
+    result = f"SELECT EXISTS (SELECT FROM run) AS written, {opened} AS opened, {decision} AS decision"  # noqa: S608 - constants
+    return f"WITH {', '.join(parts)} {result}".encode()
+
+
+RUN = """
+run AS (
+    UPDATE pipelines
+    SET state = %(state)s, reason = %(reason)s, error = %(error)s::jsonb, position = %(position)s,
+        round = %(round)s, attempts = %(attempts)s,
+        event_count = event_count + cardinality(%(kinds)s::text[]),
+        worker = CASE WHEN %(holds)s THEN worker END,
+        lease_expires_at = CASE WHEN %(holds)s THEN lease_expires_at END,
+        asked = CASE WHEN %(holds)s THEN asked END,
+        updated_at = clock_timestamp(),
+        finished_at = CASE WHEN %(terminal)s THEN clock_timestamp() END
+    WHERE id = %(id)s AND fence = %(fence)s AND worker IS NOT NULL
+      AND asked IS NOT DISTINCT FROM %(asked)s::text
+    RETURNING id, event_count
+)"""
+EVENTS = """
+logged AS (
+    INSERT INTO events (pipeline_id, seq, kind, data)
+    SELECT run.id, run.event_count - cardinality(%(kinds)s::text[]) + event.number, event.kind,
+           event.data::jsonb
+    FROM run, unnest(%(kinds)s::text[], %(data)s::text[]) WITH ORDINALITY AS event (kind, data, number)
+)"""
+ENDED = """
+ended AS (
+    UPDATE phase_runs SET outcome = %(outcome)s, ended_at = clock_timestamp(), detail = %(detail)s::jsonb
+    FROM run WHERE phase_runs.id = %(ended)s RETURNING phase_runs.id
+),
+after_ended AS (SELECT count(*) FROM ended)"""
+ARTIFACT = """
+stepped_down AS (
+    UPDATE artifacts SET current = false
+    FROM run WHERE pipeline_id = run.id AND name = %(name)s AND current RETURNING version
+),
+kept AS (
+    INSERT INTO artifacts (pipeline_id, name, version, current, schema, schema_digest, content_digest, body,
+                           phase_run_id)
+    SELECT run.id, %(name)s, (SELECT coalesce(max(version), 0) + 1 FROM stepped_down), true, %(schema)s,
+           %(schema_digest)s, %(content_digest)s, %(body)s::jsonb, %(ended)s
+    FROM run
+)"""
+OPENED = """
+opened AS (
+    INSERT INTO phase_runs (pipeline_id, phase, kind, item, round, try, outcome, fence)
+    SELECT run.id, %(opens)s, %(opens_kind)s, '', %(round)s,
+           (SELECT count(*) FROM phase_runs AS earlier WHERE earlier.pipeline_id = %(id)s
+              AND earlier.phase = %(opens)s AND earlier.item = '' AND earlier.round = %(round)s),
+           'running', %(fence)s
+    FROM run{after} RETURNING id
+)"""
+WAIT = """
+wait AS (
+    INSERT INTO waits (pipeline_id, reason, subject, phase, round, decision, content_sha256, details,
+                       deadline, default_decision)
+    SELECT run.id, %(wait_reason)s, %(subject)s, %(wait_phase)s, %(wait_round)s, 'open', %(content_sha256)s,
+           %(details)s::jsonb, clock_timestamp() + make_interval(secs => %(wait_s)s), %(default)s
+    FROM run
+    ON CONFLICT (pipeline_id, reason, subject, round) DO UPDATE SET phase = excluded.phase
+    RETURNING decision
+)"""
+APPEND = """
+    WITH run AS (
+        UPDATE pipelines SET event_count = event_count + 1
+        WHERE id = %(id)s AND fence = %(fence)s AND worker IS NOT NULL RETURNING id, event_count
     )
-    rejection = await store.last_rejection(session, run.id) if run.round else None
-    return Opened(
-        phase_run_id=row.id,
-        epic_description=run.epic_description,
-        snapshot=snapshot,
-        spec=spec,
-        round=run.round,
-        project=await _project(session, run),
-        base_commit=run.base_commit,
-        artifacts=await artifacts.current(session, run.id),
-        issues=tuple((rejection.detail or {}).get("issues", ())) if rejection else (),
-    )
-
-
-async def close_phase(session: AsyncSession, lease: Lease, opened: Opened, result: PhaseResult) -> bool:
-    """Write the result down and move the run. Returns whether the walk goes on."""
-    run = await fenced(session, lease)
-    run.attempts = 0
-    await _end_phase_run(session, opened, result)
-    if result.artifact is not None:
-        await _keep_artifact(session, run, opened, result.artifact)
-    await events.append(
-        session,
-        run,
-        "phase_finished",
-        {
-            "phase": opened.spec.name,
-            "round": opened.round,
-            "outcome": result.outcome,
-            "issues": list(result.issues),
-            **_failure_of(result),
-        },
-    )
-    if run.asked == "cancel":
-        await _finish(session, run, State.CANCELLED, None)
-        return False
-    match result.outcome:
-        case Outcome.PASSED:
-            return await _advance(session, run, opened)
-        case Outcome.REJECTED | Outcome.SUSPECT:
-            return await _send_back(session, run, opened, result)
-        case _:
-            await _finish(session, run, State.FAILED, {"phase": opened.spec.name, **dict(result.detail)})
-            return False
-
-
-async def note(session: AsyncSession, lease: Lease, kind: str, data: Mapping[str, Any]) -> None:
-    """Add an event while a phase is under way."""
-    await events.append(session, await fenced(session, lease), kind, data)
-
-
-async def hand_back(session: AsyncSession, lease: Lease) -> None:
-    """Give the run to another worker: this one drains. No attempt is burnt."""
-    run = await fenced(session, lease)
-    _move(run, State.QUEUED)
-    await wake(session, {run.id: run.priority})
-    await events.append(session, run, "handed_back", {})
-
-
-async def fail(session: AsyncSession, lease: Lease, error: WorkbenchError) -> None:
-    """End a run that no phase can be opened for."""
-    run = await fenced(session, lease)
-    await _abandon_running(session, run)
-    await _finish(session, run, State.FAILED, {"code": error.code, "message": error.message})
-
-
-async def give_up(session: AsyncSession, lease: Lease, cap: int) -> None:
-    """Fail a run whose workers died again and again."""
-    run = await fenced(session, lease)
-    await _abandon_running(session, run)
-    snapshot = await store.snapshot(session, run.snapshot)
-    phase = snapshot.phases[run.position].name
-    message = f"phase {phase} was started {cap} times and its worker died each time"
-    await _finish(
-        session, run, State.FAILED, {"phase": phase, "code": "too_many_attempts", "message": message}
-    )
-
-
-async def cancel(session: AsyncSession, lease: Lease) -> None:
-    """End a run that was stopped in the middle of a phase."""
-    run = await fenced(session, lease)
-    await session.execute(
-        update(PhaseRun)
-        .where(PhaseRun.pipeline_id == run.id, PhaseRun.outcome == Outcome.RUNNING)
-        .values(outcome=Outcome.CANCELLED, ended_at=func.clock_timestamp())
-    )
-    await _finish(session, run, State.CANCELLED, None)
-
-
-async def _advance(session: AsyncSession, run: Pipeline, opened: Opened) -> bool:
-    run.position += 1
-    if run.position == len(opened.snapshot.phases):
-        await _finish(session, run, State.SUCCEEDED, None)
-        return False
-    return await _next(session, run)
-
-
-async def _send_back(session: AsyncSession, run: Pipeline, opened: Opened, result: PhaseResult) -> bool:
-    spec = opened.spec
-    rejections = await store.rejections(session, run.id, spec.name)
-    if spec.on_reject is None or rejections > spec.max_rework:
-        found = "; ".join(issue["text"] for issue in result.issues)[:1000]
-        times = "1 rework" if spec.max_rework == 1 else f"{spec.max_rework} reworks"
-        again = f" after {times}" if spec.on_reject else ""
-        await _finish(
-            session,
-            run,
-            State.FAILED,
-            {
-                "phase": spec.name,
-                "code": "rejected" if result.outcome is Outcome.REJECTED else "suspect",
-                "message": f"{spec.name} did not pass{again}: {found}",
-            },
-        )
-        return False
-    run.position = opened.snapshot.index(spec.on_reject)
-    run.round += 1
-    return await _next(session, run)
-
-
-async def _next(session: AsyncSession, run: Pipeline) -> bool:
-    """Go on, or pause after one phase when that is what was asked for."""
-    if run.target == Target.STEP:
-        _move(run, State.PAUSED, "step")
-        await events.append(session, run, "paused", {"reason": "step"})
-        return False
-    run.updated_at = func.clock_timestamp()
-    return True
-
-
-async def _finish(session: AsyncSession, run: Pipeline, state: State, error: dict[str, Any] | None) -> None:
-    run.error = error
-    run.finished_at = func.clock_timestamp()
-    _move(run, state)
-    await events.append(session, run, state.value, {"error": error} if error else {})
-
-
-def _move(run: Pipeline, to: State, reason: str | None = None) -> None:
-    """Every move of a walk gives the lease back."""
-    check_move(State(run.state), to)
-    run.state = to
-    run.reason = reason
-    run.worker = None
-    run.lease_expires_at = None
-    run.updated_at = func.clock_timestamp()
-
-
-async def _abandon_running(session: AsyncSession, run: Pipeline) -> None:
-    """Phase runs of a worker that died are over; this worker starts them anew."""
-    await session.execute(
-        update(PhaseRun)
-        .where(PhaseRun.pipeline_id == run.id, PhaseRun.outcome == Outcome.RUNNING)
-        .values(outcome=Outcome.ABANDONED, ended_at=func.clock_timestamp())
-    )
-
-
-async def _end_phase_run(session: AsyncSession, opened: Opened, result: PhaseResult) -> None:
-    await session.execute(
-        update(PhaseRun)
-        .where(PhaseRun.id == opened.phase_run_id)
-        .values(
-            outcome=result.outcome,
-            ended_at=func.clock_timestamp(),
-            detail={"issues": [dict(issue) for issue in result.issues], **result.detail},
-        )
-    )
-
-
-async def _keep_artifact(session: AsyncSession, run: Pipeline, opened: Opened, body: dict[str, Any]) -> None:
-    spec = opened.spec
-    if spec.artifact is None or spec.output is None:
-        raise ValueError(f"phase {spec.name} has an artifact but its configuration names none")
-    await artifacts.add(
-        session,
-        pipeline_id=run.id,
-        phase_run_id=opened.phase_run_id,
-        name=spec.artifact,
-        schema=spec.output.name,
-        schema_digest=spec.output.digest,
-        body=body,
-    )
-
-
-def _failure_of(result: PhaseResult) -> dict[str, Any]:
-    return {key: result.detail[key] for key in ("code", "message") if key in result.detail}
-
-
-async def _project(session: AsyncSession, run: Pipeline) -> ProjectSpec | None:
-    row = await session.scalar(select(Project).where(Project.id == run.project_id))
-    if row is None:
-        return None
-    return ProjectSpec(
-        name=row.name,
-        path=row.path,
-        test_command=tuple(row.test_command),
-        python=row.python,
-        protected_paths=tuple(row.protected_paths),
-        permitted_paths=tuple(row.permitted_paths),
-    )
+    INSERT INTO events (pipeline_id, seq, kind, data)
+    SELECT id, event_count, %(kind)s, %(data)s::jsonb FROM run
+"""
+ABANDON = """
+    UPDATE phase_runs SET outcome = 'abandoned', ended_at = clock_timestamp()
+    WHERE pipeline_id = %(id)s AND outcome = 'running' AND fence < %(fence)s
+"""
+REACHED = """
+    SELECT opened.id AS opened, wait.decision
+    FROM pipelines
+    LEFT JOIN phase_runs AS ended ON ended.id = %(ended)s
+    LEFT JOIN phase_runs AS opened ON opened.pipeline_id = pipelines.id AND opened.outcome = 'running'
+         AND opened.fence = %(fence)s
+    LEFT JOIN waits AS wait ON wait.pipeline_id = pipelines.id AND pipelines.state = 'waiting'
+         AND wait.phase = ended.phase AND wait.decision = 'open'
+    WHERE pipelines.id = %(id)s AND pipelines.fence = %(fence)s AND pipelines.state = %(state)s
+      AND (%(ended)s::bigint IS NULL OR ended.outcome <> 'running')
+      AND (NOT %(opens)s OR opened.id IS NOT NULL)
+"""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select, update
+import psycopg
+from psycopg.rows import class_row, dict_row
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Conflict, NotFound
-from app.tables import Pipeline, State
+from app.tables import Asked, Pipeline, Priority, State, Target
 
 
 class StaleFence(Conflict):
@@ -25,79 +30,128 @@ class Lease:
 
     pipeline_id: UUID
     fence: int
+
+
+@dataclass
+class Held:
+    """A run as its worker knows it: while the fence is the newest, nobody else changes any of this."""
+
+    lease: Lease
     attempts: int
     """Pick-ups since a phase was last closed, this one included."""
+    epic_description: str
+    snapshot: str
+    project_id: int | None
+    base_commit: str | None
+    target: Target
+    position: int
+    round: int
+    priority: Priority
+    group: str | None
+    """The batch it belongs to."""
+    is_fresh: bool
+    """Nothing but its creation and its start happened to it."""
+    asked: Asked | None = None
+    """What a person asked for, as last seen."""
 
 
 @dataclass(frozen=True)
-class Busy:
-    """Somebody else holds the run; it is worth asking again after `retry_in`."""
+class Peek:
+    """A run as it is before its lease is taken."""
 
-    retry_in: timedelta
+    state: str
+    attempts: int
+    held_for_s: float
+    """How long somebody else's lease still lasts; 0: it is free."""
+    path: str | None
+    """The repository it works on."""
+    waited_s: float
+    """For how long nothing has happened to it."""
+
+    @property
+    def wants_a_worker(self) -> bool:
+        return self.state in (State.QUEUED, State.RUNNING)
+
+    def is_here(self) -> bool:
+        """Whether this host has the repository."""
+        return self.path is None or Path(self.path).is_dir()
+
+
+PEEK = """
+    SELECT pipelines.state, pipelines.attempts, projects.path,
+           greatest(extract(epoch FROM lease_expires_at - clock_timestamp()), 0)::float AS held_for_s,
+           extract(epoch FROM clock_timestamp() - greatest(updated_at, lease_expires_at))::float AS waited_s
+    FROM pipelines LEFT JOIN projects ON projects.id = pipelines.project_id
+    WHERE pipelines.id = %s
+"""
+
+TAKE = """
+    UPDATE pipelines
+    SET state = 'running', reason = NULL, worker = %(worker)s, fence = fence + 1, attempts = attempts + 1,
+        lease_expires_at = clock_timestamp() + %(duration)s, updated_at = clock_timestamp()
+    WHERE id = %(id)s
+      AND (state = 'queued' OR state = 'running' AND lease_expires_at < clock_timestamp())
+    RETURNING fence, attempts, epic_description, snapshot, project_id, base_commit, target, position, round,
+              priority, batch_id, asked, retry_of IS NULL AND event_count <= 2 AS is_fresh
+"""
+
+RENEW = """
+    WITH held AS (SELECT * FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS held (id, fence)),
+    free AS (
+        SELECT pipelines.id FROM pipelines JOIN held USING (id, fence)
+        WHERE worker IS NOT NULL FOR UPDATE OF pipelines SKIP LOCKED
+    ),
+    renewed AS (
+        UPDATE pipelines SET lease_expires_at = clock_timestamp() + %(duration)s
+        FROM free WHERE pipelines.id = free.id
+    )
+    SELECT pipelines.id, pipelines.asked FROM pipelines JOIN held USING (id, fence) WHERE worker IS NOT NULL
+"""
+"""A row that a person's request has locked right now keeps its lease and is renewed the next time."""
+
+
+async def peek(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> Peek | None:
+    """None: there is no such run."""
+    async with connection.cursor(row_factory=class_row(Peek)) as cursor:
+        return await (await cursor.execute(PEEK, (pipeline_id,))).fetchone()
 
 
 async def take(
-    session: AsyncSession, pipeline_id: UUID, worker: str, duration_s: float
-) -> Lease | Busy | None:
+    connection: psycopg.AsyncConnection, pipeline_id: UUID, worker: str, duration_s: float
+) -> Held | None:
     """Take the lease of a run that is queued, or running with an expired lease.
 
-    None: the run wants no worker (finished, paused, waiting or gone).
+    None: the run wants no worker (finished, paused, waiting or gone), or somebody was faster.
     """
-    free = or_(Pipeline.state == State.QUEUED, Pipeline.lease_expires_at < func.clock_timestamp())
-    row = (
-        await session.execute(
-            update(Pipeline)
-            .where(
-                Pipeline.id == pipeline_id,
-                Pipeline.state.in_((State.QUEUED, State.RUNNING)),
-                free,
-            )
-            .values(
-                state=State.RUNNING,
-                reason=None,
-                worker=worker,
-                fence=Pipeline.fence + 1,
-                attempts=Pipeline.attempts + 1,
-                lease_expires_at=func.clock_timestamp() + timedelta(seconds=duration_s),
-                updated_at=func.clock_timestamp(),
-            )
-            .returning(Pipeline.fence, Pipeline.attempts)
-        )
-    ).one_or_none()
-    if row is not None:
-        return Lease(pipeline_id, row.fence, row.attempts)
-    return await _busy(session, pipeline_id)
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        values = {"id": pipeline_id, "worker": worker, "duration": timedelta(seconds=duration_s)}
+        row = await (await cursor.execute(TAKE, values)).fetchone()
+    return None if row is None else _held(pipeline_id, row)
 
 
-async def _busy(session: AsyncSession, pipeline_id: UUID) -> Busy | None:
-    remaining = Pipeline.lease_expires_at - func.clock_timestamp()
-    row = (
-        await session.execute(
-            select(Pipeline.state, case((remaining > timedelta(0), remaining), else_=timedelta(0))).where(
-                Pipeline.id == pipeline_id
-            )
-        )
-    ).one_or_none()
-    if row is None or row[0] not in (State.QUEUED, State.RUNNING):
-        return None
-    return Busy(row[1] + timedelta(milliseconds=100))
+def _held(pipeline_id: UUID, row: dict[str, Any]) -> Held:
+    batch = row.pop("batch_id")
+    return Held(
+        lease=Lease(pipeline_id, row.pop("fence")),
+        target=Target(row.pop("target")),
+        priority=Priority(row.pop("priority")),
+        group=None if batch is None else str(batch),
+        asked=_asked(row.pop("asked")),
+        **row,
+    )
 
 
-async def renew(session: AsyncSession, lease: Lease, duration_s: float) -> bool:
-    """Hold the lease longer. Returns whether somebody asked to cancel. Raises `StaleFence`."""
-    row = (
-        await session.execute(
-            update(Pipeline)
-            .where(
-                Pipeline.id == lease.pipeline_id, Pipeline.fence == lease.fence, Pipeline.worker.is_not(None)
-            )
-            .values(lease_expires_at=func.clock_timestamp() + timedelta(seconds=duration_s))
-            .returning(Pipeline.asked, Pipeline.fence)
-        )
-    ).one_or_none()
-    if row is None:
-        raise stale(lease)
-    return bool(row.asked == "cancel")
+async def renew(
+    connection: psycopg.AsyncConnection, leases: Collection[Lease], duration_s: float
+) -> dict[UUID, Asked | None]:
+    """Hold them all longer. Returns what was asked of each; a lease that was taken over is not in it."""
+    values = {
+        "ids": [lease.pipeline_id for lease in leases],
+        "fences": [lease.fence for lease in leases],
+        "duration": timedelta(seconds=duration_s),
+    }
+    rows = await (await connection.execute(RENEW, values)).fetchall()
+    return {row[0]: _asked(row[1]) for row in rows}
 
 
 async def fenced(session: AsyncSession, lease: Lease) -> Pipeline:
@@ -112,3 +166,7 @@ async def fenced(session: AsyncSession, lease: Lease) -> Pipeline:
 
 def stale(lease: Lease) -> StaleFence:
     return StaleFence(f"the lease {lease.fence} of pipeline {lease.pipeline_id} has been taken over")
+
+
+def _asked(value: str | None) -> Asked | None:
+    return None if value is None else Asked(value)

@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import Conflict, Invalid, TooLarge
-from app.pipelines import events, projects, store
+from app.pipelines import creation, events, retrying, store, waits
 from app.pipelines.configuration import ConfigurationLoader
-from app.pipelines.phases.commit import BRANCH_FOLDER
-from app.pipelines.snapshot import Snapshot
+from app.pipelines.creation import NewRun, Pinned
+from app.pipelines.retrying import Again
 from app.pipelines.states import TERMINAL, check_move
-from app.queue.signals import Signals, wait
+from app.pipelines.waits import Verdict
+from app.queue.signals import ASKED, Signals, announce, wait
 from app.queue.wakeups import wake
-from app.tables import (
-    Asked,
-    CommitIntent,
-    DefinitionSnapshot,
-    PhaseRun,
-    Pipeline,
-    Project,
-    State,
-    Target,
-    WorkerRow,
-)
-from app.workspace.repository import branch_commit, head_commit, open_repository
+from app.tables import Asked, CommitIntent, PhaseRun, Pipeline, Priority, State, Target, WorkerRow
 
 MAX_EPIC_CHARS = 20_000
 WORKER_ALIVE_S = 15
 """A worker that gave no sign for this long counts as gone."""
-NEEDS_PROJECT = frozenset({"tests", "commit"})
 
 
 @dataclass(frozen=True)
@@ -85,27 +74,43 @@ class PipelineService:
         `profile` answers every phase in place of the routes. Raises `Invalid`, `TooLarge`, `NotFound`.
         """
         epic = check_epic(epic_description)
+        pinned = await self.pin(definition, project, profile)
+        return await self._insert(pinned, NewRun(epic))
+
+    async def pin(
+        self, definition: str | None = None, project: str | None = None, profile: str | None = None
+    ) -> Pinned:
+        """What new runs would pin now; None: the defaults. Raises `Invalid`, `NotFound`, `Conflict`."""
+        return await creation.pin(
+            self._database,
+            self._loader,
+            definition=definition or self._defaults.definition,
+            project=project or self._defaults.project,
+            profile=profile or self._defaults.profile,
+        )
+
+    async def retry(self, pipeline_id: UUID, again: Again) -> Pipeline:
+        """A new run that goes on from a phase of a finished one, with its earlier artifacts.
+
+        It is `created`, with the snapshot and the base commit of the old one. Raises `Conflict` for a run
+        that is not finished, `Invalid` for a phase or an artifact that does not fit.
+        """
         async with self._database.transaction() as session:
-            snapshot = await self._loader.load(
-                session, definition or self._defaults.definition, profile or self._defaults.profile
-            )
-            chosen = await self._project(session, snapshot, project or self._defaults.project)
-        base_commit = await _base_commit(chosen)  # git takes its time: no transaction is open meanwhile
+            run = await store.get(session, pipeline_id)
+            if State(run.state) not in TERMINAL:
+                raise Conflict(f"the run is {run.state}; only a finished run is retried", state=run.state)
+            snapshot = await store.snapshot(session, run.snapshot)
+            start = retrying.first_phase(snapshot, run.position, again.from_phase)
+            pinned = Pinned(snapshot, run.project_id, run.base_commit)
+            new = NewRun(run.epic_description, Priority(run.priority), retry_of=run.id, position=start)
+            [new_id] = await creation.insert(session, pinned, [new], queue=False)
+            await retrying.take_over(session, run.id, new_id, snapshot, start, again)
+        return await self.get(new_id)
+
+    async def _insert(self, pinned: Pinned, run: NewRun) -> Pipeline:
         async with self._database.transaction() as session:
-            await _keep(session, snapshot)
-            row = Pipeline(
-                epic_description=epic,
-                definition=snapshot.definition,
-                snapshot=snapshot.sha256,
-                project_id=chosen.id if chosen else None,
-                base_commit=base_commit,
-                event_count=0,
-            )
-            session.add(row)
-            await session.flush()
-            await session.refresh(row)
-            await events.append(session, row, "created", {"definition": row.definition})
-        return row
+            [pipeline_id] = await creation.insert(session, pinned, [run], queue=False)
+        return await self.get(pipeline_id)
 
     async def start(
         self, pipeline_id: UUID, target: Target = Target.END, *, wake_up: bool = True
@@ -165,13 +170,52 @@ class PipelineService:
             if await session.get(CommitIntent, run.id) is not None:
                 raise Conflict("the commit has begun; it can no longer be cancelled", state=run.state)
             if run.state == State.RUNNING:
-                run.asked = Asked.CANCEL
-                await events.append(session, run, "cancel_requested", {})
+                await _ask(session, run, Asked.CANCEL)
             else:
                 run.state = State.CANCELLED
                 run.reason = None
                 run.finished_at = run.updated_at = func.clock_timestamp()
                 await events.append(session, run, "cancelled", {})
+        return await self.get(pipeline_id)
+
+    async def pause(self, pipeline_id: UUID) -> Pipeline:
+        """Stop the run before its next phase; the phase under way ends first. Raises `Conflict`."""
+        async with self._database.transaction() as session:
+            run = await store.get(session, pipeline_id, lock=True)
+            if run.state == State.WAITING:
+                raise Conflict(f"the run waits for {run.reason} and does nothing", state=run.state)
+            check_move(State(run.state), State.PAUSED)
+            if run.state == State.RUNNING:
+                await _ask(session, run, Asked.PAUSE)
+            else:
+                run.state = State.PAUSED
+                run.reason = "user"
+                run.updated_at = func.clock_timestamp()
+                await events.append(session, run, "paused", {"reason": "user"})
+        return await self.get(pipeline_id)
+
+    async def resume(self, pipeline_id: UUID) -> Pipeline:
+        """Let a paused run go on to its end; takes back a pause that has not happened yet."""
+        async with self._database.transaction() as session:
+            run = await store.get(session, pipeline_id, lock=True)
+            if run.asked == Asked.PAUSE:
+                run.asked = None
+                await events.append(session, run, "pause_taken_back", {})
+                return run
+            if run.state != State.PAUSED:
+                raise Conflict(f"the run is {run.state}, not paused", state=run.state)
+        return await self.start(pipeline_id)
+
+    async def decide(self, pipeline_id: UUID, verdict: Verdict) -> Pipeline:
+        """Approve or reject what the run waits for; see `waits.decide`."""
+        async with self._database.transaction() as session:
+            await waits.decide(session, pipeline_id, verdict)
+        return await self.get(pipeline_id)
+
+    async def receive(self, pipeline_id: UUID, name: str, data: Mapping[str, Any], by: str) -> Pipeline:
+        """Hand an event from outside to the run; see `waits.receive`."""
+        async with self._database.transaction() as session:
+            await waits.receive(session, pipeline_id, name, data, by)
         return await self.get(pipeline_id)
 
     async def get(self, pipeline_id: UUID) -> Pipeline:
@@ -190,19 +234,6 @@ class PipelineService:
         async with self._database.transaction() as session:
             runs = await store.phase_runs(session, pipeline_id)
             return runs[-1] if runs else None
-
-    async def _project(self, session: AsyncSession, snapshot: Snapshot, name: str | None) -> Project | None:
-        needed = any(phase.kind in NEEDS_PROJECT or phase.apply for phase in snapshot.phases)
-        if not needed and name is None:
-            return None
-        project = await projects.choose(session, name)
-        if project is None:
-            raise Invalid(
-                f"{snapshot.definition} works on a repository and no project is registered: "
-                "POST /projects, or workbench run --repo PATH",
-                place="project",
-            )
-        return project
 
 
 def check_epic(text: str) -> str:
@@ -224,22 +255,12 @@ def is_finished(run: Pipeline) -> bool:
     return State(run.state) in TERMINAL
 
 
-async def _keep(session: AsyncSession, snapshot: Snapshot) -> None:
-    """Equal snapshots are stored once."""
-    body = snapshot.model_dump(mode="json")
-    await session.execute(
-        insert(DefinitionSnapshot).values(sha256=snapshot.sha256, body=body).on_conflict_do_nothing()
-    )
-
-
-async def _base_commit(project: Project | None) -> str | None:
-    """The commit the run starts from, fixed at its creation."""
-    if project is None:
-        return None
-    repository = await open_repository(Path(project.path))
-    if await branch_commit(repository, BRANCH_FOLDER) is not None:
-        raise Conflict(
-            f"{project.path} has a branch {BRANCH_FOLDER!r}, so git can not make "
-            f"{BRANCH_FOLDER}/<run id>: rename that branch"
-        )
-    return await head_commit(repository, project.base_branch)
+async def _ask(session: AsyncSession, run: Pipeline, what: Asked) -> None:
+    """Tell the worker that holds the run. Raises `Conflict` when it has been told already."""
+    if run.asked == what:
+        raise Conflict(f"the run was asked to {what} already; its worker is about to", state=run.state)
+    if run.asked == Asked.CANCEL:
+        raise Conflict("the run is being cancelled", state=run.state)
+    run.asked = what
+    await events.append(session, run, f"{what}_requested", {})
+    await announce(session, run.id, channel=ASKED)

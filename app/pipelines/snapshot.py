@@ -75,6 +75,10 @@ class Limits(Pinned):
     """How often an invalid answer is asked again."""
     wall_s: float = Field(300.0, gt=0)
     """Total time of a test command, in seconds."""
+    wait_s: float | None = Field(None, gt=0)
+    """How long an approval or an event is waited for, in seconds; None: for ever."""
+    on_deadline: Literal["grant", "refuse"] = "refuse"
+    """What is decided when nobody has by then."""
 
 
 class PhaseSpec(Pinned):
@@ -93,6 +97,8 @@ class PhaseSpec(Pinned):
     on_reject: str | None
     max_rework: int
     limits: Limits
+    needs: tuple[str, ...] = ()
+    """Permissions that somebody has to grant the run before the phase begins."""
 
 
 class Snapshot(Pinned):

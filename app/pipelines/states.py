@@ -32,6 +32,8 @@ def check_move(current: State, to: State) -> None:
     """Raises `Conflict` that says why the run can not go there."""
     if to in MOVES[current]:
         return
+    if current is to:
+        raise Conflict(f"the run is {current} already", state=current)
     if current in TERMINAL:
         raise Conflict(f"the run has {current}; a finished run never changes: start a new one", state=current)
     raise Conflict(f"a {current} run cannot become {to}", state=current)

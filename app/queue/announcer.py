@@ -19,7 +19,7 @@ PAUSE_S = 0.02
 
 
 class Announcer:
-    """Collects the runs that changed. An announcement that is lost is made up for by the watchers' own look."""
+    """Collects the runs that changed. Who watches looks by itself too, should an announcement be lost."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -92,7 +92,9 @@ class Pipeline(Base):
         CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="failed_says_why"),
         CheckConstraint("(batch_id IS NULL) = (batch_item IS NULL)", name="item_of_a_batch"),
         Index("ix_pipelines_newest", "created_at", "id"),
-        Index("ix_pipelines_live", "updated_at", postgresql_where=text("state IN ('queued', 'running')")),
+        # no column in them that a checkpoint changes, so that it touches no index
+        Index("ix_pipelines_live", "id", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_pipelines_waiting", "id", postgresql_where=text("state = 'waiting'")),
         Index("ix_pipelines_batch", "batch_id", "batch_item", postgresql_where=text("batch_id IS NOT NULL")),
         Index(
             "ix_pipelines_to_prune",

@@ -25,6 +25,10 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f("ck_pipelines_priority_is_known"), "pipelines", "priority BETWEEN 0 AND 2"
     )
+    _index_live_by("id")
+    op.create_index(
+        "ix_pipelines_waiting", "pipelines", ["id"], postgresql_where=sa.text("state = 'waiting'")
+    )
     _allow_outcomes(OUTCOMES)
     op.alter_column("artifacts", "phase_run_id", existing_type=sa.BigInteger(), nullable=True)
     op.add_column("artifacts", sa.Column("copied_from", sa.BigInteger(), nullable=True))
@@ -98,6 +102,8 @@ def downgrade() -> None:
     op.alter_column("artifacts", "phase_run_id", existing_type=sa.BigInteger(), nullable=False)
     op.execute("UPDATE phase_runs SET outcome = 'abandoned' WHERE outcome = 'waiting'")
     _allow_outcomes(tuple(outcome for outcome in OUTCOMES if outcome != "waiting"))
+    op.drop_index("ix_pipelines_waiting", table_name="pipelines")
+    _index_live_by("updated_at")
     op.drop_constraint(op.f("ck_pipelines_priority_is_known"), "pipelines")
     op.drop_column("pipelines", "priority")
     op.add_column("pipelines", sa.Column("cancel_requested", sa.Boolean(), nullable=True))
@@ -105,6 +111,12 @@ def downgrade() -> None:
     op.alter_column("pipelines", "cancel_requested", nullable=False)
     op.drop_constraint(op.f("ck_pipelines_asked_is_known"), "pipelines")
     op.drop_column("pipelines", "asked")
+
+
+def _index_live_by(column: str) -> None:
+    op.drop_index("ix_pipelines_live", table_name="pipelines")
+    live = sa.text("state IN ('queued', 'running')")
+    op.create_index("ix_pipelines_live", "pipelines", [column], postgresql_where=live)
 
 
 def _allow_outcomes(outcomes: tuple[str, ...]) -> None:

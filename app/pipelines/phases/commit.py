@@ -71,7 +71,7 @@ class CommitPhase:
     async def _intent(self, context: PhaseContext, parent: str) -> CommitIntent:
         """What will be committed, written down once: the point of no return for a cancel."""
         documents = await self._documents(context)
-        lease = Lease(context.pipeline_id, context.fence, attempts=0)
+        lease = Lease(context.pipeline_id, context.fence)
         async with self._database.transaction() as session:
             run = await leases.fenced(session, lease)
             intent = await session.get(CommitIntent, run.id)

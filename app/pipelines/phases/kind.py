@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.pipelines.snapshot import PhaseSpec, Snapshot
-from app.tables import Outcome
+from app.tables import Decision, Outcome, Priority, WaitReason
 
 JSON = Any
 """A plain JSON value."""
@@ -24,6 +24,53 @@ class ProjectSpec:
     python: str | None
     protected_paths: tuple[str, ...]
     permitted_paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Something a phase can not do without, and somebody has to decide."""
+
+    reason: WaitReason
+    subject: str
+    """Name of the approval's phase, of the permission or of the event."""
+    round: int = 0
+    details: Mapping[str, JSON] = field(default_factory=dict)
+    """What the person who decides has to see."""
+    content_sha256: str | None = None
+    """What exactly is to be approved."""
+    wait_s: float | None = None
+    """After so many seconds `default` is decided; None: it waits for ever."""
+    default: Decision = Decision.REFUSED
+
+
+class Waiting(Exception):
+    """Raised by a phase that has to wait. It runs again, as another try, once that is decided."""
+
+    def __init__(self, ask: Ask) -> None:
+        super().__init__(f"waits for {ask.reason}: {ask.subject}")
+        self.ask = ask
+
+
+class NeedsAccess(Waiting):
+    """The phase lacks a tool or a permission; the request is listed and the run waits."""
+
+    def __init__(self, permission: str, why: str) -> None:
+        super().__init__(Ask(WaitReason.ACCESS, permission, details={"why": why}))
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was decided about something the run asked for."""
+
+    reason: WaitReason
+    subject: str
+    round: int
+    granted: bool
+    by: str
+    comment: str | None
+    data: JSON | None
+    """What came with the event."""
+    content_sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +92,16 @@ class PhaseContext:
     """`source` and `text` of what the last rejection found."""
     progress: Callable[[str, JSON], Awaitable[None]]
     """Writes an event of the run: kind and data."""
+    priority: Priority = Priority.INTERACTIVE
+    group: str | None = None
+    """The batch the run belongs to."""
+    decisions: tuple[Decided, ...] = ()
+    """What was decided about what the run asked for so far."""
+
+    def decided(self, reason: WaitReason, subject: str, round_: int = 0) -> Decided | None:
+        """None: nobody has decided that yet."""
+        wanted = (reason, subject, round_)
+        return next((one for one in self.decisions if (one.reason, one.subject, one.round) == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -55,6 +112,8 @@ class PhaseResult:
     artifact: JSON | None = None
     issues: tuple[Mapping[str, str], ...] = ()
     detail: Mapping[str, JSON] = field(default_factory=dict)
+    asks: Ask | None = None
+    """What it waits for, when the outcome is `waiting`."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,11 @@ async def test_cancelling_stops_the_phase_under_way(engine: Engine) -> None:
     assert gate.stopped
     assert (await engine.service.get(run.id)).state == "cancelled"
     assert await engine.outcomes(run.id) == [("a", "cancelled")]
-    assert [event.kind for event in await engine.events(run.id)][-2:] == ["cancel_requested", "cancelled"]
+    assert [event.kind for event in await engine.events(run.id)][-3:] == [
+        "cancel_requested",
+        "phase_finished",
+        "cancelled",
+    ]
     assert after.seen == []
 
 

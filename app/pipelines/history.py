@@ -1,0 +1,85 @@
+"""What happened to a run before this worker took it, as far as the next phases need it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from app.pipelines.phases.kind import Decided, ProjectSpec
+from app.tables import WaitReason
+
+ARTIFACTS = "SELECT name, body FROM artifacts WHERE pipeline_id = %s AND current ORDER BY id"
+REJECTIONS = """
+    SELECT phase, detail->'issues' AS issues FROM phase_runs
+    WHERE pipeline_id = %s AND outcome IN ('rejected', 'suspect') ORDER BY id
+"""
+DECISIONS = """
+    SELECT reason, subject, round, decision = 'granted' AS granted, coalesce(decided_by, '') AS decided_by,
+           comment, data, content_sha256
+    FROM waits WHERE pipeline_id = %s AND decision <> 'open' ORDER BY id
+"""
+
+PROJECT = """
+    SELECT name, path, test_command, python, protected_paths, permitted_paths FROM projects WHERE id = %s
+"""
+
+
+@dataclass
+class History:
+    """Grows while the run is walked."""
+
+    artifacts: dict[str, Any] = field(default_factory=dict)
+    """Name → body of the current version."""
+    rejections: Counter[str] = field(default_factory=Counter)
+    """How often each phase sent the work back."""
+    issues: tuple[Mapping[str, str], ...] = ()
+    """What the last rejection found."""
+    decisions: tuple[Decided, ...] = ()
+
+
+async def load(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> History:
+    """All of it, by three short queries."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        artifacts = await (await cursor.execute(ARTIFACTS, (pipeline_id,))).fetchall()
+        rejections = await (await cursor.execute(REJECTIONS, (pipeline_id,))).fetchall()
+        decisions = await (await cursor.execute(DECISIONS, (pipeline_id,))).fetchall()
+    return History(
+        artifacts={row["name"]: row["body"] for row in artifacts},
+        rejections=Counter(row["phase"] for row in rejections),
+        issues=tuple(rejections[-1]["issues"] or ()) if rejections else (),
+        decisions=tuple(
+            Decided(
+                reason=WaitReason(row["reason"]),
+                subject=row["subject"],
+                round=row["round"],
+                granted=row["granted"],
+                by=row["decided_by"],
+                comment=row["comment"],
+                data=row["data"],
+                content_sha256=row["content_sha256"],
+            )
+            for row in decisions
+        ),
+    )
+
+
+async def project(connection: psycopg.AsyncConnection, project_id: int) -> ProjectSpec | None:
+    """The repository as it is configured now."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        row = await (await cursor.execute(PROJECT, (project_id,))).fetchone()
+    if row is None:
+        return None
+    return ProjectSpec(
+        name=row["name"],
+        path=row["path"],
+        test_command=tuple(row["test_command"]),
+        python=row["python"],
+        protected_paths=tuple(row["protected_paths"]),
+        permitted_paths=tuple(row["permitted_paths"]),
+    )

@@ -1,0 +1,352 @@
+"""One walk of one run under one lease: open a phase, do the slow thing with no transaction open, close it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg_pool import PoolTimeout
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.db import Database
+from app.digests import storable
+from app.errors import Forbidden, WorkbenchError, unknown
+from app.pipelines import checkpoints, history, waits
+from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, EventBody, Written
+from app.pipelines.history import History
+from app.pipelines.keeper import Kept
+from app.pipelines.leases import StaleFence, stale
+from app.pipelines.moves import Move, Standing, Wishes, after
+from app.pipelines.phases.kind import NeedsAccess, PhaseContext, PhaseKind, PhaseResult, ProjectSpec, Waiting
+from app.pipelines.snapshot import PhaseSpec, Snapshot
+from app.pipelines.snapshots import Snapshots, UnreadableSnapshot
+from app.queue.announcer import Announcer
+from app.queue.wakeups import wake
+from app.tables import Asked, Decision, Outcome, State, WaitReason
+
+log = logging.getLogger(__name__)
+
+DRAINED = "drained"
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+"""The database does not answer, or not any more. In a phase the same comes wrapped by the ORM."""
+LOST_IN_A_PHASE = (*LOST, OperationalError, InterfaceError)
+
+
+class AccessRefused(Forbidden):
+    """A person refused what the phase asked for."""
+
+    code = "access_refused"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a walk bears with others."""
+
+    database_s: float = 60.0
+    """A finished phase is kept for so long while the database is away."""
+    drain_s: float = 30.0
+    """A worker that is told to stop lets a phase go on for so long, then hands the run back as it was."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all walks of a process work with."""
+
+    database: Database
+    kinds: Mapping[str, PhaseKind]
+    announcer: Announcer
+    patience: Patience
+    snapshots: Snapshots = field(default_factory=Snapshots)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The phase that is under way."""
+
+    phase_run_id: int
+    spec: PhaseSpec
+
+
+class Walk:
+    """Ends when the run ends, pauses, waits, is handed back, or belongs to somebody else."""
+
+    def __init__(self, work: Work, kept: Kept, draining: asyncio.Event) -> None:
+        self._work = work
+        self._kept = kept
+        self._held = kept.held
+        self._draining = draining
+        self._at = Standing(kept.held.position, kept.held.round)
+        self._history = History()
+
+    async def go(self) -> None:
+        """Raises `StaleFence` once another worker has the run."""
+        try:
+            snapshot = await self._load()
+        except UnreadableSnapshot as error:
+            await self._end(State.FAILED, {"code": error.code, "message": error.message})
+            return
+        opened = await self._open(snapshot)
+        while opened is not None:
+            result = await self._run(snapshot, opened)
+            opened = await self._close(snapshot, opened, result)
+
+    async def give_up(self, cap: int) -> None:
+        """Fail a run whose workers died again and again."""
+        async with self._work.database.connection() as connection:
+            await checkpoints.abandon(connection, self._held)
+        phase = await self._phase_name()
+        message = f"phase {phase} was started {cap} times and its worker died each time"
+        await self._end(State.FAILED, {"phase": phase, "code": "too_many_attempts", "message": message})
+
+    async def _phase_name(self) -> str:
+        try:
+            snapshot = await self._work.snapshots.get(self._work.database, self._held.snapshot)
+        except UnreadableSnapshot:
+            return f"number {self._at.position + 1}"
+        return snapshot.phases[self._at.position].name
+
+    async def _load(self) -> Snapshot:
+        """What the run pinned, and what happened to it so far."""
+        if not self._held.is_fresh:
+            async with self._work.database.connection() as connection:
+                await checkpoints.abandon(connection, self._held)
+                self._history = await history.load(connection, self._held.lease.pipeline_id)
+        return await self._work.snapshots.get(self._work.database, self._held.snapshot)
+
+    async def _open(self, snapshot: Snapshot) -> Opened | None:
+        """The first phase of this walk. None: a person had asked to end or pause the run."""
+        while True:
+            move = self._before()
+            spec = snapshot.phases[self._at.position] if move.goes_on else None
+            events = _events(move, None, spec)
+            checkpoint = Checkpoint(move, self._held.attempts, events, opens=spec)
+            with suppress(AskedMeanwhile):
+                return self._opened(await self._write(checkpoint), spec)
+
+    def _before(self) -> Move:
+        match self._held.asked:
+            case Asked.CANCEL:
+                return Move(State.CANCELLED, self._at)
+            case Asked.PAUSE:
+                return Move(State.PAUSED, self._at, "user")
+            case _:
+                return Move(State.RUNNING, self._at)
+
+    async def _close(self, snapshot: Snapshot, opened: Opened, result: PhaseResult) -> Opened | None:
+        """Write the result down and open the next phase with it. None: the walk is over."""
+        spec = opened.spec
+        if result.outcome in (Outcome.REJECTED, Outcome.SUSPECT):
+            self._history.rejections[spec.name] += 1
+            self._history.issues = result.issues
+        while True:
+            wishes = Wishes(self._held.target, self._held.asked, self._draining.is_set())
+            move = after(snapshot, self._at, result, self._history.rejections[spec.name], wishes)
+            following = snapshot.phases[move.at.position] if move.goes_on else None
+            checkpoint = Checkpoint(
+                move,
+                attempts=self._attempts(result),
+                events=_events(move, (opened, self._at.round, result), following),
+                ended=Ended(opened.phase_run_id, spec, result),
+                opens=following,
+            )
+            with suppress(AskedMeanwhile):
+                written = await self._write(checkpoint)
+                break
+        if result.artifact is not None and spec.artifact is not None:
+            self._history.artifacts[spec.artifact] = result.artifact
+        self._at = move.at
+        await self._let_go(move, written)
+        return self._opened(written, following)
+
+    def _attempts(self, result: PhaseResult) -> int:
+        """A drain burns none; a lost database does, so that a phase can not lose it for ever."""
+        if result.outcome is not Outcome.ABANDONED:
+            return 0
+        return self._held.attempts - (result.detail.get("code") == DRAINED)
+
+    async def _let_go(self, move: Move, written: Written) -> None:
+        """Tell the workers of a run that is theirs now. A sweep finds it too, should this fail."""
+        decided = written.decision is not None and written.decision != Decision.OPEN
+        if not decided and move.state is not State.QUEUED:
+            return
+        with suppress(*LOST_IN_A_PHASE):
+            async with self._work.database.transaction() as session:
+                if decided:  # the event came before anybody waited for it
+                    await waits.resume(session, self._held.lease.pipeline_id)
+                else:
+                    await wake(session, {self._held.lease.pipeline_id: self._held.priority})
+
+    async def _end(self, state: State, error: Mapping[str, Any]) -> None:
+        """End a run that no phase can be opened for."""
+        while True:
+            move = Move(state, self._at, error=error)
+            if self._held.asked is Asked.CANCEL:
+                move = Move(State.CANCELLED, self._at)
+            with suppress(AskedMeanwhile):
+                await self._write(Checkpoint(move, self._held.attempts, _events(move, None, None)))
+                return
+
+    def _opened(self, written: Written, spec: PhaseSpec | None) -> Opened | None:
+        if spec is None or written.opened is None:
+            return None
+        return Opened(written.opened, spec)
+
+    async def _write(self, checkpoint: Checkpoint) -> Written:
+        """Until the database has it. A result in hand outlives an outage; the fence keeps it single.
+
+        Raises `StaleFence`, and `AskedMeanwhile` after it took note of what was asked.
+        """
+        deadline = time.monotonic() + self._work.patience.database_s
+        unsure = False
+        while True:
+            try:
+                async with self._work.database.connection() as connection:
+                    done = await checkpoints.reached(connection, self._held, checkpoint) if unsure else None
+                    written = done or await checkpoints.write(connection, self._held, checkpoint)
+                self._work.announcer.tell(self._held.lease.pipeline_id)
+                return written
+            except AskedMeanwhile as meanwhile:
+                self._held.asked = meanwhile.asked
+                raise
+            except LOST as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("a checkpoint waits for the database: %s", str(error).splitlines()[:1])
+                unsure = True
+                await asyncio.sleep(0.5)
+
+    async def _run(self, snapshot: Snapshot, opened: Opened) -> PhaseResult:
+        """The slow part, until it ends, a person cancels, the lease is lost, or the drain is over."""
+        phase = asyncio.create_task(self._result(snapshot, opened))
+        stop = asyncio.create_task(self._kept.stop.wait())
+        drain = asyncio.create_task(self._drained())
+        try:
+            await asyncio.wait({phase, stop, drain}, return_when=asyncio.FIRST_COMPLETED)
+            if phase.done() and not phase.cancelled():
+                return phase.result()
+        finally:
+            for task in (phase, stop, drain):
+                task.cancel()
+            await asyncio.gather(phase, stop, drain, return_exceptions=True)
+        if self._kept.lost:
+            raise stale(self._held.lease)
+        if self._kept.stop.is_set():
+            return PhaseResult(Outcome.CANCELLED)
+        return PhaseResult(Outcome.ABANDONED, detail={"code": DRAINED})
+
+    async def _drained(self) -> None:
+        await self._draining.wait()
+        await asyncio.sleep(self._work.patience.drain_s)
+
+    async def _result(self, snapshot: Snapshot, opened: Opened) -> PhaseResult:
+        """A typed error is the phase's result; anything else is a fault of ours."""
+        spec = opened.spec
+        try:
+            context = await self._context(snapshot, opened)
+            _check_access(context)
+            return _checked(spec, await self._kind(spec.kind).run(context))
+        except Waiting as waiting:
+            return PhaseResult(Outcome.WAITING, asks=waiting.ask)
+        except StaleFence:
+            raise
+        except LOST_IN_A_PHASE as error:
+            log.warning("phase %s lost the database: %s", spec.name, str(error).splitlines()[:1])
+            return PhaseResult(Outcome.ABANDONED, detail={"code": "database_lost"})
+        except WorkbenchError as error:
+            return failure(error.code, error.message, error.details)
+        except Exception as error:
+            log.exception("phase %s of pipeline %s", spec.name, self._held.lease.pipeline_id)
+            return failure("internal", f"{type(error).__name__}: {error}"[:500], {})
+
+    def _kind(self, name: str) -> PhaseKind:
+        if name not in self._work.kinds:
+            raise unknown("phase kind", name, self._work.kinds)
+        return self._work.kinds[name]
+
+    async def _context(self, snapshot: Snapshot, opened: Opened) -> PhaseContext:
+        held = self._held
+        return PhaseContext(
+            pipeline_id=held.lease.pipeline_id,
+            phase_run_id=opened.phase_run_id,
+            fence=held.lease.fence,
+            epic_description=held.epic_description,
+            snapshot=snapshot,
+            spec=opened.spec,
+            round=self._at.round,
+            project=await self._project(),
+            base_commit=held.base_commit,
+            artifacts=dict(self._history.artifacts),
+            issues=self._history.issues if self._at.round else (),
+            progress=self._progress,
+            priority=held.priority,
+            group=held.group,
+            decisions=self._history.decisions,
+        )
+
+    async def _project(self) -> ProjectSpec | None:
+        """As it is configured now."""
+        if self._held.project_id is None:
+            return None
+        async with self._work.database.connection() as connection:
+            return await history.project(connection, self._held.project_id)
+
+    async def _progress(self, kind: str, data: Any) -> None:
+        async with self._work.database.connection() as connection:
+            await checkpoints.append(connection, self._held, kind, data)
+        self._work.announcer.tell(self._held.lease.pipeline_id)
+
+
+def failure(code: str, message: str, details: Mapping[str, Any]) -> PhaseResult:
+    return PhaseResult(
+        Outcome.FAILED, detail=storable({"code": code, "message": message, "details": dict(details)})
+    )
+
+
+def _events(
+    move: Move, ended: tuple[Opened, int, PhaseResult] | None, opens: PhaseSpec | None
+) -> tuple[EventBody, ...]:
+    """What a checkpoint tells: a phase that ended, where the run goes, a phase that begins."""
+    events: list[EventBody] = []
+    if ended is not None:
+        opened, round_, result = ended
+        failed = {key: result.detail[key] for key in ("code", "message") if key in result.detail}
+        events.append(
+            (
+                "phase_finished",
+                {
+                    "phase": opened.spec.name,
+                    "round": round_,
+                    "outcome": result.outcome,
+                    "issues": [dict(issue) for issue in result.issues],
+                    **failed,
+                },
+            )
+        )
+    if move.event is not None:
+        events.append(move.event)
+    if opens is not None:
+        started = {"phase": opens.name, "round": move.at.round, "kind": opens.kind}
+        events.append(("phase_started", started))
+    return tuple(events)
+
+
+def _checked(spec: PhaseSpec, result: PhaseResult) -> PhaseResult:
+    if result.artifact is not None and (spec.artifact is None or spec.output is None):
+        raise ValueError(f"phase {spec.name} made an artifact but its configuration names none")
+    return result
+
+
+def _check_access(context: PhaseContext) -> None:
+    """Every permission that the phase names is granted. Raises `NeedsAccess` or `AccessRefused`."""
+    for permission in context.spec.needs:
+        decided = context.decided(WaitReason.ACCESS, permission)
+        if decided is None:
+            raise NeedsAccess(permission, f"phase {context.spec.name} is configured to need it")
+        if not decided.granted:
+            raise AccessRefused(f"{decided.by} refused {permission!r}: {decided.comment or 'no comment'}")
