@@ -1,0 +1,1 @@
+"""What is removed of finished runs, and when. The runs themselves and the ledger stay."""

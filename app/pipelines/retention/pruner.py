@@ -1,0 +1,143 @@
+"""Prunes finished runs by the policy, once an hour: rows by one worker for all, folders on each machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from psycopg import Error as DatabaseError
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import Database
+from app.pipelines.retention import history
+from app.pipelines.retention.policy import Policy, Pruned
+from app.tables import Chore, Pipeline
+from app.workspace.leftovers import Leftover, RunFolder, remove, run_folders, size, temporary_folders
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 3600.0
+LOOK_S = 60.0
+"""How long it can go unnoticed that it is time."""
+CHORE = "prune"
+ABANDONED = timedelta(days=1)
+"""A folder that nobody knows, untouched for this long, is nobody's; no phase and no test takes that long."""
+AT_ONCE = 1_000
+"""Folders that one query asks the database about."""
+
+
+class Pruner:
+    """`prune` does it now, `tick` when it is time; several at once do no harm."""
+
+    def __init__(
+        self, database: Database, state_dir: Path, policy: Policy, *, temporary: Path | None = None
+    ) -> None:
+        """`temporary`: where killed processes left folders; None: the temp folder of this process."""
+        self._database = database
+        self._state_dir = state_dir
+        self._policy = policy
+        self._temporary = temporary
+        self._next = 0.0
+
+    async def work(self) -> None:
+        """Prune when it is time, until cancelled. A task of its own: it can take minutes."""
+        while True:
+            try:
+                await self.tick()
+            except (SQLAlchemyError, DatabaseError, OSError) as error:
+                log.warning("pruning could not reach the database: %s", str(error).splitlines()[0])
+            await asyncio.sleep(LOOK_S)
+
+    async def tick(self) -> Pruned | None:
+        """What was pruned; None: it is not time. Costs nothing then."""
+        if time.monotonic() < self._next:
+            return None
+        self._next = time.monotonic() + EVERY_S
+        done = await self._folders(act=True)
+        if await self._is_ours_to_do():
+            done += await self._rows()
+        if done != Pruned():
+            log.info("pruned: %s", done)
+        return done
+
+    async def prune(self) -> Pruned:
+        """Remove what is due, here and now."""
+        return await self._rows() + await self._folders(act=True)
+
+    async def preview(self) -> Pruned:
+        """What `prune` would remove. Changes nothing."""
+        async with self._database.transaction() as session:
+            rows = await history.preview(session, self._policy.history)
+        return rows + await self._folders(act=False)
+
+    async def _is_ours_to_do(self) -> bool:
+        """Whether no other worker began to prune rows a while ago; the next one finds that we did."""
+        again = Chore.started_at < func.clock_timestamp() - timedelta(seconds=EVERY_S / 2)
+        taken = (
+            insert(Chore)
+            .values(name=CHORE)
+            .on_conflict_do_update(
+                index_elements=["name"], set_={"started_at": func.clock_timestamp()}, where=again
+            )
+        )
+        async with self._database.transaction() as session:
+            return await session.scalar(taken.returning(Chore.name)) is not None
+
+    async def _rows(self) -> Pruned:
+        done = Pruned()
+        if self._policy.history is not None:
+            while (some := await self._some_history(self._policy.history)) is not None:
+                done += some
+        while requests := await self._some_requests():
+            done += Pruned(requests=requests)
+        return done
+
+    async def _some_history(self, age: timedelta) -> Pruned | None:
+        async with self._database.transaction() as session:
+            return await history.prune_some(session, age)
+
+    async def _some_requests(self) -> int:
+        async with self._database.transaction() as session:
+            return await history.prune_requests(session)
+
+    async def _folders(self, *, act: bool) -> Pruned:
+        done = Pruned()
+        for folder in await self._old_workspaces():
+            if (freed := await _take(folder, act=act)) is not None:
+                done += Pruned(workspaces=1, bytes=freed)
+        idle_s = ABANDONED.total_seconds()
+        for left in await asyncio.to_thread(temporary_folders, idle_s=idle_s, folder=self._temporary):
+            if (freed := await _take(left, act=act)) is not None:
+                done += Pruned(temporary=1, bytes=freed)
+        return done
+
+    async def _old_workspaces(self) -> list[RunFolder]:
+        age = self._policy.workspaces
+        if age is None:
+            return []
+        folders = await asyncio.to_thread(run_folders, self._state_dir)
+        found = []
+        for start in range(0, len(folders), AT_ONCE):
+            some = folders[start : start + AT_ONCE]
+            finished = await self._finished([folder.run for folder in some], age)
+            unknown_s = max(age, ABANDONED).total_seconds()
+            found += [f for f in some if finished.get(f.run, f.idle_s >= unknown_s)]
+        return found
+
+    async def _finished(self, runs: list[UUID], age: timedelta) -> dict[UUID, bool]:
+        """Of the runs that the database knows: whether they were finished this long ago."""
+        long_ago = func.coalesce(Pipeline.finished_at <= func.now() - age, False)
+        async with self._database.transaction() as session:
+            rows = await session.execute(select(Pipeline.id, long_ago).where(Pipeline.id.in_(runs)))
+            return {run: is_old for run, is_old in rows}
+
+
+async def _take(folder: Leftover, *, act: bool) -> int | None:
+    """Bytes of the folder, which is removed when `act` says so; None: it is still there, or gone already."""
+    return await asyncio.to_thread(remove if act else size, folder.path)
