@@ -12,6 +12,7 @@ from pathlib import Path
 from app.artifacts.documents import trusted_digests
 from app.db import Database
 from app.embedded import EmbeddedPostgres, kept
+from app.limits.limits import CallLimits
 from app.llm.backends import create_backends
 from app.llm.caller import LLMCaller
 from app.llm.cassette import Recording
@@ -100,7 +101,9 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     backends = _backends(settings)
     for backend in backends.values():
         stack.push_async_callback(backend.close)
-    caller = LLMCaller(settings, backends, UsageRecorder(database))
+    limits = CallLimits(database, listener, wait_s=settings.limit_wait_s)
+    stack.push_async_callback(limits.close)
+    caller = LLMCaller(settings, backends, UsageRecorder(database), limits=limits)
     tools = Tools(
         database=database,
         caller=caller,

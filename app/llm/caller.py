@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from app.digests import writable
 from app.errors import SchemaMismatch, unknown
+from app.limits.limits import CallLimits
+from app.limits.slot import Slot
 from app.llm.digest import request_digest
 from app.llm.errors import DeadlineExceeded, InvalidAnswer, LLMDisabled, LLMError
 from app.llm.parser import LLMResponseParser
@@ -49,18 +52,23 @@ class LLMCaller:
         backends: Mapping[BackendName, Backend],
         recorder: UsageRecorder,
         patience: Patience | None = None,
+        *,
+        limits: CallLimits | None = None,
     ) -> None:
+        """With no limits given, nothing is limited: for backends that cost and load nothing."""
         self._settings = settings
         self._backends = backends
         self._recorder = recorder
         self._patience = patience or Patience()
+        self._limits = limits
         self._parser = LLMResponseParser()
 
     async def ask(self, request: Request) -> Reply:
         """Ask until the answer is valid and accepted, at most `reasks` times again.
 
         Every attempt has its own ledger row. Raises `InvalidAnswer` when the last answer was no
-        better, another `LLMError` when the backend failed.
+        better, another `LLMError` when the backend failed, `LimitWaitExceeded` when the limits let
+        no attempt start.
         """
         if self._settings.llm_disabled:
             raise LLMDisabled("model calls are switched off (WORKBENCH_LLM_DISABLED)")
@@ -91,7 +99,7 @@ class LLMCaller:
             answer = _restore(stored)
             data, errors = await self._judge(answer, request.schema)
             return await self._use(request, _Turn(answer, data, errors), None)
-        answer, usage_id = await self._attempts(call, record, spent)
+        answer, usage_id = await self._attempts(request, call, record, spent)
         data, errors = await self._judge(answer, request.schema)
         cost = _cost(call.profile, answer.tokens)
         spent.add(answer.tokens, cost)
@@ -121,13 +129,20 @@ class LLMCaller:
             return replace(turn, errors=refusal.errors)
         return turn
 
-    async def _attempts(self, call: Call, record: CallRecord, spent: _Spent) -> tuple[Answer, int]:
+    async def _attempts(
+        self, request: Request, call: Call, record: CallRecord, spent: _Spent
+    ) -> tuple[Answer, int]:
         """Try until the backend answers, within our patience. Each failure is in the ledger."""
         backend = self._backend(call.profile.backend)
+        most = _most(call)
         for attempt in range(1, self._patience.attempts + 1):
-            usage_id = await self._reserve(call, record)
             try:
-                return await self._send(backend, call), usage_id
+                async with self._slot(request, most) as slot:  # before the ledger: what waits costs nothing
+                    usage_id = await self._reserve(call.profile, most, record)
+                    answer = await self._send(backend, call)
+                    if slot is not None:
+                        slot.used(answer.tokens.total_input + answer.tokens.output)
+                return answer, usage_id
             except LLMError as error:
                 if not error.reply_lost:  # a lost reply may have been billed: the row stays open
                     tokens = error.tokens or Tokens()
@@ -152,13 +167,20 @@ class LLMCaller:
             return None
         return float(max(asked or 0.0, self._patience.backoff_s * 2 ** (attempt - 1)))
 
-    async def _reserve(self, call: Call, record: CallRecord) -> int:
-        texts = (call.system, json.dumps(call.schema), *(message.content for message in call.messages))
-        prompt = sum(estimate_tokens(text) for text in texts)
-        most = Tokens(input=prompt, output=call.profile.max_output_tokens)
-        return await self._recorder.open(
-            record, tokens=most.input + most.output, cost=_cost(call.profile, most)
+    def _slot(self, request: Request, most: Tokens) -> AbstractAsyncContextManager[Slot | None]:
+        """The right to one attempt; the backend's deadline begins once it is granted."""
+        if self._limits is None:
+            return nullcontext()
+        return self._limits.slot(
+            backend=request.profile.backend,
+            profile=request.profile.name,
+            tokens=most.input + most.output,
+            priority=request.priority,
+            group=request.group,
         )
+
+    async def _reserve(self, profile: Profile, most: Tokens, record: CallRecord) -> int:
+        return await self._recorder.open(record, tokens=most.input + most.output, cost=_cost(profile, most))
 
     def _backend(self, name: BackendName) -> Backend:
         if name not in self._backends:
@@ -211,6 +233,12 @@ def _call(request: Request, messages: tuple[Message, ...], step: int) -> Call:
         schema=request.schema.json_schema(),
         key=replace(request.key, step=step),
     )
+
+
+def _most(call: Call) -> Tokens:
+    """What the call may take at most, as estimated."""
+    texts = (call.system, json.dumps(call.schema), *(message.content for message in call.messages))
+    return Tokens(input=sum(estimate_tokens(text) for text in texts), output=call.profile.max_output_tokens)
 
 
 def _record(request: Request, call: Call) -> CallRecord:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.llm.types import JSON, CallKey, Profile, Schema
+from app.tables import Priority
 from app.usage.tokens import Tokens
 
 
@@ -43,6 +44,10 @@ class Request:
     accept: Accept | None = None
     reasks: int = 2
     """How often an invalid answer is asked again."""
+    priority: Priority = Priority.INTERACTIVE
+    """Whose call goes first when the limits let not all go."""
+    group: str | None = None
+    """The batch it belongs to; batches take turns."""
 
 
 @dataclass(frozen=True)
