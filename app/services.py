@@ -22,6 +22,8 @@ from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
+from app.pipelines.retention.policy import policy_of
+from app.pipelines.retention.pruner import Pruner
 from app.pipelines.service import Defaults, PipelineService
 from app.queue.listener import Listener
 from app.queue.signals import Signals
@@ -54,6 +56,7 @@ class Services:
     kinds: Mapping[str, PhaseKind]
     loader: ConfigurationLoader
     pipelines: PipelineService
+    pruner: Pruner
     seeds: Seeds
     seeded: Report
     """What seeding did when the services were opened."""
@@ -129,6 +132,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         kinds=kinds,
         loader=loader,
         pipelines=PipelineService(database, loader, signals, _defaults(settings)),
+        pruner=Pruner(database, settings.state_dir, policy_of(settings)),
         seeds=seeds,
         seeded=await seed(database, seeds, kinds),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "WORKBENCH_"
@@ -34,6 +34,18 @@ def default_state_dir() -> Path:
         return Path("/var/lib/workbench")
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "workbench"
+
+
+def _days(given: object) -> object:
+    if isinstance(given, str) and not given.strip().isdecimal():
+        if given.strip() == "forever":
+            return None
+        raise ValueError("it is a number of days, or the word forever")
+    return given
+
+
+Days = Annotated[Annotated[int, Field(ge=0, le=36_500)] | None, BeforeValidator(_days)]
+"""A number of days; `forever`, here None, means without end."""
 
 
 class Settings(BaseSettings):
@@ -101,8 +113,15 @@ class Settings(BaseSettings):
     """How long a worker that is told to stop lets a phase go on before it hands the run back, in seconds."""
     max_attempts: int = Field(5, ge=1)
     """How often a run may be picked up again after its worker died before it fails."""
+<<<<<<< Updated upstream
     limit_wait_s: float = Field(3600.0, gt=0)
     """How long a model call may wait for its turn within the limits, in seconds, before it fails."""
+=======
+    keep_history_days: Days = 30
+    """How long events, earlier artifact versions and stored answers of a finished run are kept."""
+    keep_workspaces_days: Days = 7
+    """How long the files of a finished run are kept."""
+>>>>>>> Stashed changes
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What the log shows."""
 

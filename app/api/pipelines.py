@@ -91,5 +91,6 @@ async def show(pipeline_id: UUID, services: ServicesOf) -> PipelineDetail:
         round=row.round,
         retry_of=row.retry_of,
         asked=Asked(row.asked) if row.asked else None,
+        pruned_at=row.pruned_at,
         phases=[phase_view(spec, runs) for spec in snapshot.phases],
     )

@@ -75,6 +75,8 @@ class PipelineDetail(PipelineView):
     retry_of: UUID | None
     asked: Asked | None
     """What its worker was asked and has not done yet."""
+    pruned_at: datetime | None
+    """When its events and earlier artifact versions were removed; null: they are all there."""
     phases: list[PhaseView]
 
 

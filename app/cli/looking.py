@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -100,6 +101,8 @@ def _show(view: RunView) -> None:
         ("started     ", "dim"),
         f"{view.run.created_at:%Y-%m-%d %H:%M:%S} UTC, {duration(view.seconds)}",
     )
+    if view.run.pruned_at:
+        say(console, ("pruned      ", "dim"), _pruned(view.run.pruned_at))
     console.print()
     for phase in view.phases:
         for part in finished(view, phase):
@@ -107,10 +110,16 @@ def _show(view: RunView) -> None:
     show_ending(console, view)
 
 
+def _pruned(at: datetime) -> str:
+    return f"its events and earlier artifact versions were removed on {at:%Y-%m-%d}"
+
+
 async def _events(services: Services, view: RunView) -> None:
     async with services.database.transaction() as session:
         found = await events.since(session, view.run.id, 0, limit=10_000)
     console = stdout()
+    if view.run.pruned_at:
+        say(console, _pruned(view.run.pruned_at))
     for event in found:
         data = json.dumps(event.data, ensure_ascii=True) if event.data else ""
         say(console, (f"{event.seq:>4}  {event.at:%H:%M:%S}  ", "dim"), f"{event.kind:<15} ", data)

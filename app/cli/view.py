@@ -139,6 +139,7 @@ def as_json(view: RunView) -> dict[str, Any]:
         "base_commit": run.base_commit,
         "created_at": run.created_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "pruned_at": run.pruned_at.isoformat() if run.pruned_at else None,
         "recorded": view.recorded,
         "unsandboxed": any(phase.unsandboxed for phase in view.phases),
         "phases": [_phase_json(phase) for phase in view.phases],

@@ -85,3 +85,20 @@ def test_an_unknown_name_is_told_with_the_nearest_known_one(
 def test_names_that_scripts_and_settings_use_are_known(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"WORKBENCH_{name}", "1")
     assert not any(f"WORKBENCH_{name} " in line for line in unknown_names())
+
+
+@pytest.mark.parametrize(
+    ("given", "days"), [("0", 0), ("90", 90), ("forever", None), (" forever ", None), ("", 30)]
+)
+def test_what_is_kept_is_given_in_days_or_for_ever(
+    monkeypatch: pytest.MonkeyPatch, given: str, days: int | None
+) -> None:
+    monkeypatch.setenv("WORKBENCH_KEEP_HISTORY_DAYS", given)
+    assert settings.Settings(_env_file=None).keep_history_days == days
+
+
+@pytest.mark.parametrize("given", ["-1", "never", "1.5", "99999999"])
+def test_an_age_that_is_no_number_of_days_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("WORKBENCH_KEEP_HISTORY_DAYS", given)
+    with pytest.raises(ValueError, match="keep_history_days"):
+        settings.Settings(_env_file=None)

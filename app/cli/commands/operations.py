@@ -1,4 +1,4 @@
-"""`serve`, `worker`, `seed`, `doctor` and `version`: look after the service."""
+"""`serve`, `worker`, `seed`, `prune`, `doctor` and `version`: look after the service."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ def seed(as_json: Json = False) -> None:
     from app.cli import seeding
 
     seeding.seed_database(as_json=as_json)
+
+
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what is no longer kept of finished runs, now; every worker does it once an hour."""
+    from app.cli import pruning
+
+    pruning.prune(dry_run=dry_run, as_json=as_json)
 
 
 def doctor(as_json: Json = False) -> None:
