@@ -113,15 +113,12 @@ class Settings(BaseSettings):
     """How long a worker that is told to stop lets a phase go on before it hands the run back, in seconds."""
     max_attempts: int = Field(5, ge=1)
     """How often a run may be picked up again after its worker died before it fails."""
-<<<<<<< Updated upstream
     limit_wait_s: float = Field(3600.0, gt=0)
     """How long a model call may wait for its turn within the limits, in seconds, before it fails."""
-=======
     keep_history_days: Days = 30
     """How long events, earlier artifact versions and stored answers of a finished run are kept."""
     keep_workspaces_days: Days = 7
     """How long the files of a finished run are kept."""
->>>>>>> Stashed changes
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What the log shows."""
 
