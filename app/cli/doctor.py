@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from rich.table import Table
 
-from app.cli.checks import backends, machine, state
+from app.cli.checks import backends, invariants, machine, state
 from app.cli.checks.finding import Finding, Level
 from app.cli.failures import Exit
 from app.cli.opening import read_settings
@@ -17,14 +17,20 @@ from app.settings import Settings
 MARKS = {Level.OK: ("ok", "green"), Level.WARN: ("warn", "yellow"), Level.FAIL: ("FAIL", "bold red")}
 
 
-def examine(*, as_json: bool) -> Exit:
-    """`FAILED` when something needed is broken; what is optional is only a warning."""
-    return asyncio.run(_examine(read_settings(), as_json=as_json))
+def examine(*, as_json: bool, of_runs: bool = False) -> Exit:
+    """`FAILED` when something needed is broken; what is optional is only a warning.
+
+    `of_runs`: look for breaches of the invariants of all runs instead.
+    """
+    settings = read_settings()
+    return asyncio.run(
+        _examine(invariants.check(settings) if of_runs else _checks(settings), as_json=as_json)
+    )
 
 
-async def _examine(settings: Settings, *, as_json: bool) -> Exit:
+async def _examine(findings: AsyncIterator[Finding], *, as_json: bool) -> Exit:
     found = []
-    async for finding in _checks(settings):
+    async for finding in findings:
         found.append(finding)
         if not as_json:
             _show(finding)
@@ -65,4 +71,4 @@ def _summary(found: list[Finding]) -> str:
     if counts[Level.FAIL]:
         return f"{counts[Level.FAIL]} of {len(found)} checks failed"
     warned = f", {counts[Level.WARN]} warnings" if counts[Level.WARN] else ""
-    return f"all that is needed works{warned}"
+    return f"all {len(found)} checks passed{warned}"

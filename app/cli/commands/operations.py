@@ -50,11 +50,16 @@ def prune(
     pruning.prune(dry_run=dry_run, as_json=as_json)
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    of_runs: Annotated[
+        bool, typer.Option("--invariants", help="Look for runs that broke a promise of the service instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check all that Workbench needs, and say what to do about what is missing."""
     from app.cli import doctor
 
-    leave(doctor.examine(as_json=as_json))
+    leave(doctor.examine(as_json=as_json, of_runs=of_runs))
 
 
 def version() -> None:
