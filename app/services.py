@@ -18,6 +18,7 @@ from app.llm.caller import LLMCaller
 from app.llm.cassette import Recording
 from app.llm.types import Backend, BackendName
 from app.pipelines import projects
+from app.pipelines.batches.service import BatchService
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
@@ -56,6 +57,7 @@ class Services:
     kinds: Mapping[str, PhaseKind]
     loader: ConfigurationLoader
     pipelines: PipelineService
+    batches: BatchService
     pruner: Pruner
     seeds: Seeds
     seeded: Report
@@ -120,6 +122,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     loader = ConfigurationLoader(source)
     signals = Signals(listener)
     kinds = create_kinds(tools)
+    pipelines = PipelineService(database, loader, signals, _defaults(settings))
     return Services(
         settings=settings,
         database=database,
@@ -131,7 +134,8 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         sandbox=sandbox,
         kinds=kinds,
         loader=loader,
-        pipelines=PipelineService(database, loader, signals, _defaults(settings)),
+        pipelines=pipelines,
+        batches=BatchService(database, pipelines),
         pruner=Pruner(database, settings.state_dir, policy_of(settings)),
         seeds=seeds,
         seeded=await seed(database, seeds, kinds),

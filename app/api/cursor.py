@@ -8,10 +8,10 @@ from uuid import UUID
 
 from app.errors import Invalid
 from app.pipelines.store import Cursor
-from app.tables import Pipeline
+from app.tables import Batch, Pipeline
 
 
-def after(row: Pipeline) -> str:
+def after(row: Pipeline | Batch) -> str:
     text = f"{row.created_at.isoformat()} {row.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

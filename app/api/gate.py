@@ -9,9 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import body, idempotency
+from app.api import body, idempotency, upload
 from app.api.access import OPEN, authenticate, authorize
-from app.api.context import ANONYMOUS, Context
+from app.api.context import ANONYMOUS, Caller, Context
 from app.api.origin import SAFE_METHODS, check_host, check_origin, check_server
 from app.api.problems import answer
 
@@ -78,10 +78,19 @@ class Gate:
         if scope["method"] in SAFE_METHODS:
             await self._app(scope, receive, send)
             return
+        if upload.is_file(scope, headers):
+            found = await upload.receive_file(receive, headers)
+            with found.file:
+                scope["state"]["upload"] = found
+                await self._do(scope, body.replay(b"", receive), send, caller, found.claim)
+            return
         content = await body.read(receive, headers)
         await body.check(content, headers)
-        receive = body.replay(content, receive)
-        key = headers.get("idempotency-key")
+        await self._do(scope, body.replay(content, receive), send, caller, content)
+
+    async def _do(self, scope: Scope, receive: Receive, send: Send, caller: Caller, content: bytes) -> None:
+        """Once under the key of the request, if it has one. `content` is the body, or stands for it."""
+        key = Headers(scope=scope).get("idempotency-key")
         if scope["method"] == "POST" and key is not None:
             query = scope["query_string"].decode("latin-1")
             claim = idempotency.claim_of(caller.id, key, scope["method"], scope["path"], query, content)

@@ -8,10 +8,12 @@ from fastapi import FastAPI
 
 from app.api import (
     artifacts,
+    batches,
     definitions,
     docs,
     events,
     health,
+    limits,
     models,
     pipelines,
     problems,
@@ -32,10 +34,12 @@ ROUTERS = (
     artifacts.router,
     events.router,
     usage.router,
+    batches.router,
     prompts.router,
     definitions.router,
     projects.router,
     models.router,
+    limits.router,
     tokens.router,
 )
 

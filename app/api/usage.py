@@ -85,8 +85,8 @@ async def of_run(pipeline_id: UUID, services: ServicesOf) -> RunUsage:
     async with services.database.transaction() as session:
         await store.get(session, pipeline_id)
         return RunUsage(
-            total=_bill(await reports.total(session, pipeline_id)),
-            by_phase=[_bill(bill) for bill in await reports.by_phase(session, pipeline_id)],
+            total=bill_view(await reports.total(session, pipeline_id)),
+            by_phase=[bill_view(bill) for bill in await reports.by_phase(session, pipeline_id)],
             calls=[_call(row) for row in await reports.calls(session, pipeline_id)],
         )
 
@@ -96,13 +96,13 @@ async def of_run(pipeline_id: UUID, services: ServicesOf) -> RunUsage:
 async def of_all(services: ServicesOf, days: Annotated[int, Query(ge=1, le=366)] = 30) -> Usage:
     async with services.database.transaction() as session:
         return Usage(
-            total=_bill(await reports.total(session)),
-            by_day=[_bill(bill) for bill in await reports.by_day(session, days)],
-            by_model=[_bill(bill) for bill in await reports.by_model(session, days)],
+            total=bill_view(await reports.total(session)),
+            by_day=[bill_view(bill) for bill in await reports.by_day(session, days)],
+            by_model=[bill_view(bill) for bill in await reports.by_model(session, days)],
         )
 
 
-def _bill(bill: Bill) -> BillView:
+def bill_view(bill: Bill) -> BillView:
     tokens = bill.tokens
     return BillView(
         label=bill.label,

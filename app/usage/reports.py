@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.tables import PromptUsage
+from app.tables import Pipeline, PromptUsage
 from app.usage.tokens import Tokens
 
 
@@ -63,6 +63,13 @@ async def total(session: AsyncSession, pipeline_id: UUID | None = None) -> Bill:
     if pipeline_id is not None:
         query = query.where(PromptUsage.pipeline_id == pipeline_id)
     return _bill((await session.execute(query)).one())
+
+
+async def of_batch(session: AsyncSession, batch_id: UUID) -> Bill:
+    """The sum over every attempt at every item of the batch."""
+    runs = select(Pipeline.id).where(Pipeline.batch_id == batch_id)
+    rows = await session.execute(select(literal("total"), *_SUMS).where(PromptUsage.pipeline_id.in_(runs)))
+    return _bill(rows.one())
 
 
 async def prompts(session: AsyncSession, pipeline_id: UUID) -> list[str]:

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import BinaryIO
+from typing import IO
 
 from app.errors import Invalid, WorkbenchError
 from app.llm.strict_json import BadJSON, loads
@@ -26,7 +26,7 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-def read(file: BinaryIO, form: Format, column: str | None = None) -> Iterator[str]:
+def read(file: IO[bytes], form: Format, column: str | None = None) -> Iterator[str]:
     """The inputs of a file, in its order; `column` names the key or column that holds the text.
 
     Raises `Invalid` or `TooLarge` with the number of the line.
@@ -40,7 +40,7 @@ def texts(values: Iterable[JSON]) -> Iterator[str]:
         yield _text(value, None, f"inputs[{index}]")
 
 
-def _jsonl(file: BinaryIO, column: str | None) -> Iterator[str]:
+def _jsonl(file: IO[bytes], column: str | None) -> Iterator[str]:
     for number, line in _lines(file):
         if line.strip():
             try:
@@ -50,7 +50,7 @@ def _jsonl(file: BinaryIO, column: str | None) -> Iterator[str]:
             yield _text(value, column, f"line {number}")
 
 
-def _csv(file: BinaryIO, column: str | None) -> Iterator[str]:
+def _csv(file: IO[bytes], column: str | None) -> Iterator[str]:
     rows = csv.reader((line for _, line in _lines(file)), strict=True)
     try:
         header = next(rows, [])
@@ -72,7 +72,7 @@ def _check_header(header: list[str], column: str | None) -> None:
         raise _invalid(1, f"no column {column!r}; there are: {', '.join(header)}")
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, str]]:
     """Number and text of each line. None is ever held whole that is longer than allowed."""
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):

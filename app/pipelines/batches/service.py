@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.pipelines.batches import store
+from app.pipelines.batches.account import Account, account
 from app.pipelines.batches.feeder import Feeder
 from app.pipelines.batches.states import check_move, end_if_done
 from app.pipelines.service import PipelineService
@@ -109,6 +110,11 @@ class BatchService:
         """Raises `NotFound`."""
         async with self._database.transaction() as session:
             return await store.get(session, batch_id)
+
+    async def account(self, batch: Batch) -> Account:
+        """Rate, time to the end and bill of the batch. Sums over all of its calls: not for every tick."""
+        async with self._database.transaction() as session:
+            return await account(session, batch)
 
     async def _fed(self, batch_id: UUID) -> Batch:
         """The batch after what can be done at once was done."""
