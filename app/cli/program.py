@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.commands import definitions, models, operations, projects, prompts, runs, tokens, work
+from app.cli.commands import definitions, limits, models, operations, projects, prompts, runs, tokens, work
 
 program = typer.Typer(
     help="An epic goes in, a tested commit comes out.",
@@ -42,4 +42,5 @@ program.add_typer(prompts.group, name="prompts")
 program.add_typer(projects.group, name="projects")
 program.add_typer(definitions.group, name="definitions")
 program.add_typer(models.group, name="models")
+program.add_typer(limits.group, name="limits")
 program.add_typer(tokens.group, name="token")

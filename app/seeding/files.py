@@ -16,7 +16,16 @@ from app.pipelines.definition import Definition
 from app.rendering.environment import Sandbox
 from app.rendering.filling import compiled
 from app.seeding.references import check_references, wrong
-from app.seeding.values import Name, ProfileSeed, PromptSeed, RouteSeed, SchemaSeed, Seeds
+from app.seeding.values import (
+    LimitName,
+    LimitSeed,
+    Name,
+    ProfileSeed,
+    PromptSeed,
+    RouteSeed,
+    SchemaSeed,
+    Seeds,
+)
 from app.settings import ROOT
 
 SEEDS = ROOT / "seeds"
@@ -38,6 +47,7 @@ def load_seeds(root: Path = SEEDS) -> Seeds:
         definitions={definition.name: definition for definition in definitions},
         profiles=_by_name(root / "models.yaml", profiles),
         routes=_read(root / "routes.yaml", dict[Name, RouteSeed]),
+        limits=_read(root / "limits.yaml", dict[LimitName, LimitSeed]),
         schemas=_read(root / "schemas.yaml", dict[Name, SchemaSeed]),
     )
     check_references(root, seeds)

@@ -24,6 +24,9 @@ def check_references(root: Path, seeds: Seeds) -> None:
         _check(root / "models.yaml", f"{name}.backend", profile.backend, backends)
     for name, route in seeds.routes.items():
         _check(root / "routes.yaml", f"{name}.profile", route.profile, seeds.profiles)
+    for name in seeds.limits:
+        kind, _, subject = name.partition(":")
+        _check(root / "limits.yaml", name, subject, backends if kind == "backend" else seeds.profiles)
     for name, definition in seeds.definitions.items():
         _check_definition(root / f"pipelines/{name}.yaml", definition, seeds)
 

@@ -21,6 +21,7 @@ from app.seeding.values import Seeds
 from app.tables import (
     ArtifactSchema,
     Base,
+    CallLimit,
     ModelProfile,
     PipelineDefinition,
     RolePrompt,
@@ -50,6 +51,7 @@ async def seed(database: Database, seeds: Seeds, kinds: Mapping[str, PhaseKind])
         await _prompts(session, seeds, report)
         await _profiles(session, seeds, report)
         await _routes(session, seeds, report)
+        await _limits(session, seeds, report)
         await _definitions(session, seeds, kinds, report)
     return report
 
@@ -72,6 +74,11 @@ async def _routes(session: AsyncSession, seeds: Seeds, report: Report) -> None:
     for name, item in seeds.routes.items():
         values = {"description": item.description, "profile": item.profile}
         await _upsert(session, Route, "name", name, values, report)
+
+
+async def _limits(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    for name, item in seeds.limits.items():
+        await _upsert(session, CallLimit, "name", name, item.model_dump(), report)
 
 
 async def _upsert(

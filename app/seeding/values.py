@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.llm.types import JSON, BackendName, Profile, Think
 from app.pipelines.definition import Definition
 
+LimitName = Annotated[str, Field(pattern=r"^(backend|profile):[a-z0-9][a-z0-9._-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -54,6 +55,12 @@ class RouteSeed(Seed):
     description: str = Field(min_length=1)
 
 
+class LimitSeed(Seed):
+    max_concurrent: Positive | None = None
+    requests_per_minute: Positive | None = None
+    tokens_per_minute: Positive | None = None
+
+
 class SchemaSeed(Seed):
     description: str = Field(min_length=1)
     json_schema: dict[str, JSON]
@@ -67,4 +74,5 @@ class Seeds:
     definitions: Mapping[str, Definition]
     profiles: Mapping[str, ProfileSeed]
     routes: Mapping[str, RouteSeed]
+    limits: Mapping[str, LimitSeed]
     schemas: Mapping[str, SchemaSeed]
