@@ -16,6 +16,7 @@ from app.artifacts.schemas.architecture import ArchitectureDeliverable
 from app.artifacts.schemas.code_file import CodeFile
 from app.artifacts.schemas.commit import CommitRecord
 from app.artifacts.schemas.component import ComponentSpec
+from app.artifacts.schemas.delivery import DeliveryRecord
 from app.artifacts.schemas.developer import DeveloperDeliverable
 from app.artifacts.schemas.epic import EpicDeliverable
 from app.artifacts.schemas.method import MethodSpec
@@ -34,6 +35,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "CodeFile": CodeFile,
     "CommitRecord": CommitRecord,
     "ComponentSpec": ComponentSpec,
+    "DeliveryRecord": DeliveryRecord,
     "DeveloperDeliverable": DeveloperDeliverable,
     "EpicDeliverable": EpicDeliverable,
     "MethodSpec": MethodSpec,

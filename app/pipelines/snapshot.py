@@ -99,6 +99,8 @@ class PhaseSpec(Pinned):
     limits: Limits
     needs: tuple[str, ...] = ()
     """Permissions that somebody has to grant the run before the phase begins."""
+    destination: str | None = None
+    """Where the phase sends what it reads; its address and keys stay live."""
 
 
 class Snapshot(Pinned):

@@ -128,6 +128,8 @@ class Draft:
     on_reject: str | None
     apply: str | None
     route: str | None
+    destination: str | None = None
+    inputs: tuple[str, ...] = ()
 
 
 class PhaseKind(Protocol):

@@ -1,0 +1,55 @@
+"""Which addresses a request may go to: what a name leads to is looked up once, judged, and then used."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from app.pipelines.deliveries.adapter import DeliveryFailed
+
+IP = IPv4Address | IPv6Address
+NAT64 = IPv6Network("64:ff9b::/96")
+
+
+async def addresses_of(host: str, port: int, *, allow_private: bool) -> Sequence[str]:
+    """Where the host is. Raises `DeliveryFailed` when one of its addresses may not be reached."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise DeliveryFailed(f"the host {host} can not be found: {error}", again=True) from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        if why := refused(ip_address(address.partition("%")[0]), allow_private=allow_private):
+            raise DeliveryFailed(f"nothing is sent to {host}: {address} is {why}")
+    return addresses
+
+
+def refused(address: IP, *, allow_private: bool) -> str | None:
+    """Why nothing is sent there; None: it may be."""
+    real = _embedded(address)
+    if real.is_multicast or real.is_unspecified or real.is_link_local:
+        return "a multicast, unspecified or link-local address"
+    if not allow_private and not real.is_global:
+        return "in a private network or on this machine, and the destination does not say allow_private"
+    return None
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a URL names this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _embedded(address: IP) -> IP:
+    """The IPv4 address that an IPv6 address stands for."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

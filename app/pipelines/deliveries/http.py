@@ -1,0 +1,121 @@
+"""The adapter `http`: one request, to an address that was looked up and judged first."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from functools import cache
+
+import httpx
+
+from app import __version__
+from app.digests import writable
+from app.failpoints import failpoint
+from app.pipelines.deliveries.adapter import Answer, DeliveryFailed, Message
+from app.pipelines.deliveries.addresses import addresses_of
+from app.pipelines.deliveries.destination import HttpConfig
+from app.pipelines.deliveries.secrets import look_up
+
+MAX_ANSWER_BYTES = 64 * 1024
+CONNECT_S = 5.0
+"""For each address of the host, within the time for everything."""
+BUSY = frozenset({408, 425, 429})
+
+
+class HttpAdapter:
+    """Follows no redirect, uses no proxy, and reads no more of the answer than it keeps."""
+
+    def __init__(
+        self, config: HttpConfig, environment: Mapping[str, str], tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._config = config
+        self._url = httpx.URL(config.url)
+        self._environment = environment
+        self._tls = tls
+
+    @property
+    def target(self) -> str:
+        """The path of a webhook is often its secret."""
+        return f"{self._config.method} {self._url.scheme}://{self._url.netloc.decode('ascii')}"
+
+    async def send(self, message: Message) -> Answer:
+        values = look_up(self._config.secret_headers.values(), self._environment)
+        headers = self._headers(message, values)
+        if not all(value.isascii() and value.isprintable() for value in values.values()):
+            raise DeliveryFailed("the value of a secret header has characters that no header may have")
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                with failpoint("delivery.send"):
+                    status, text = await self._request(headers, message.body)
+        except TimeoutError:
+            limit = f"{self._config.timeout_s:g} s"
+            raise DeliveryFailed(f"{self.target} did not answer within {limit}", again=True) from None
+        except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+            what = str(error) or type(error).__name__
+            raise DeliveryFailed(f"{self.target} can not be reached: {what}", again=True) from error
+        answer = Answer(status, text)
+        if not 200 <= status < 300:
+            hint = "; redirects are not followed" if 300 <= status < 400 else ""
+            again = status in BUSY or status >= 500
+            raise DeliveryFailed(f"{self.target} answered {status}{hint}", again=again, answer=answer)
+        return answer
+
+    async def _request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """The first address that can be connected to gets the request."""
+        host = self._url.raw_host.decode("ascii")
+        port = self._url.port or (443 if self._url.scheme == "https" else 80)
+        addresses = await addresses_of(host, port, allow_private=self._config.allow_private)
+        tls = await asyncio.to_thread(_tls) if self._tls is None else self._tls
+        limits = httpx.Timeout(None, connect=CONNECT_S)
+        async with httpx.AsyncClient(verify=tls, trust_env=False, timeout=limits) as client:
+            for place, address in enumerate(addresses, 1):
+                request = client.build_request(
+                    self._config.method,
+                    self._url.copy_with(host=address),
+                    headers=headers,
+                    content=body,
+                    extensions={
+                        "sni_hostname": host
+                    },  # the certificate is judged by the name, not the address
+                )
+                try:
+                    response = await client.send(request, stream=True)
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if place == len(addresses):
+                        raise
+                else:
+                    return response.status_code, await _beginning(response)
+        raise DeliveryFailed(f"the host {host} has no address", again=True)
+
+    def _headers(self, message: Message, values: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "User-Agent": f"workbench/{__version__}",
+            "Accept-Encoding": "identity",  # what is small here stays small
+            **self._config.headers,
+            **{header: values[name] for header, name in self._config.secret_headers.items()},
+            "Host": self._url.netloc.decode("ascii"),
+            "Content-Type": "application/json",
+            "Idempotency-Key": message.idempotency_key,
+            "Workbench-Run": str(message.pipeline_id),
+            "Workbench-Artifact": message.artifact,
+        }
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """The rest is not even waited for."""
+    found = bytearray()
+    try:
+        async for part in response.aiter_raw():
+            found += part[: MAX_ANSWER_BYTES - len(found)]
+            if len(found) >= MAX_ANSWER_BYTES:
+                break
+    finally:
+        await response.aclose()
+    return writable(found.decode("utf-8", "replace"))
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes a while, so it is done once, and not on the event loop."""
+    return httpx.create_ssl_context(trust_env=False)
