@@ -83,6 +83,8 @@ class ConfigurationLoader:
             apply=phase.apply,
             on_reject=phase.on_reject,
             max_rework=phase.max_rework,
+            needs=phase.needs,
+            destination=phase.destination,
             limits=phase.limits,
         )
 
@@ -167,6 +169,8 @@ def as_phase(row: PhaseConfiguration) -> Phase:
             "apply": row.apply,
             "on_reject": row.on_reject,
             "max_rework": row.max_rework,
+            "needs": row.needs,
+            "destination": row.destination,
             "limits": row.limits,
         }
     )

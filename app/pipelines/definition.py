@@ -15,6 +15,8 @@ from app.pipelines.snapshot import Limits
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
+Permission = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9:._/-]{0,63}$")]
+
 
 class Phase(BaseModel):
     """One phase configuration as people write it."""
@@ -33,6 +35,10 @@ class Phase(BaseModel):
     apply: Literal["workspace"] | None = None
     on_reject: Name | None = None
     max_rework: int = Field(0, ge=0, le=20)
+    needs: tuple[Permission, ...] = ()
+    """Permissions that somebody has to grant each run before the phase begins."""
+    destination: Name | None = None
+    """Where a phase of kind `deliver` sends what it reads."""
     limits: Limits = Limits()
 
     @field_validator("artifact")
@@ -52,6 +58,8 @@ class Phase(BaseModel):
             on_reject=self.on_reject,
             apply=self.apply,
             route=self.route,
+            destination=self.destination,
+            inputs=self.inputs,
         )
 
 
@@ -74,6 +82,7 @@ class Known:
     routes: Collection[str]
     schemas: Collection[str]
     templates: Collection[str]
+    destinations: Collection[str] = ()
 
 
 def check_definition(definition: Definition, kinds: Mapping[str, PhaseKind], known: Known) -> None:
@@ -107,6 +116,7 @@ def _unknown_names(phase: Phase, known: Known) -> list[tuple[str, str]]:
         ("schema", phase.schema_name, known.schemas),
         ("template", phase.template, known.templates),
         ("route", phase.route, known.routes),
+        ("destination", phase.destination, known.destinations),
     ]
     return [
         (field, _no(field.replace("_", " "), name, names))
@@ -132,6 +142,8 @@ def _broken_order(phase: Phase, earlier: list[Phase]) -> list[tuple[str, str]]:
         faults.append(("kind", "a commit needs an earlier phase of kind tests, after all that write"))
     if phase.on_reject in names and "commit" in kinds[names.index(phase.on_reject) :]:
         faults.append(("on_reject", "work that is committed can not be sent back: no commit in between"))
+    if phase.destination is not None and phase.kind != "deliver":
+        faults.append(("destination", "only a phase of kind deliver sends something"))
     if phase.artifact in made:
         faults.append(("artifact", f"an earlier phase makes {phase.artifact!r} already"))
     return faults

@@ -16,7 +16,7 @@ from app.pipelines.configuration import RowSource
 from app.pipelines.definition import Definition, Known, Phase, check_definition
 from app.pipelines.phases.kind import PhaseKind
 from app.prompts import store as prompts
-from app.tables import ArtifactSchema, PhaseConfiguration, PipelineDefinition, Route
+from app.tables import ArtifactSchema, Destination, PhaseConfiguration, PipelineDefinition, Route
 
 
 async def names(session: AsyncSession) -> Sequence[str]:
@@ -76,6 +76,7 @@ async def known(session: AsyncSession) -> Known:
         routes=(await session.scalars(select(Route.name))).all(),
         schemas=[*schema_names(), *(f"{PREFIX}{row}" for row in rows)],
         templates=list(shipped_templates()),
+        destinations=(await session.scalars(select(Destination.name))).all(),
     )
 
 
@@ -95,5 +96,7 @@ def _row(definition: str, position: int, phase: Phase) -> PhaseConfiguration:
         apply=phase.apply,
         on_reject=phase.on_reject,
         max_rework=phase.max_rework,
+        needs=list(phase.needs),
+        destination=phase.destination,
         limits=phase.limits.model_dump(mode="json", exclude_defaults=True),
     )

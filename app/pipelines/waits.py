@@ -11,8 +11,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, SchemaMismatch, unknown
 from app.pipelines import events, store
+from app.pipelines.snapshot import Snapshot
 from app.pipelines.states import TERMINAL
 from app.queue.wakeups import wake
 from app.tables import Decision, Pipeline, State, Wait, WaitReason
@@ -75,6 +76,7 @@ async def receive(
     run = await store.get(session, pipeline_id, lock=True)
     if State(run.state) in TERMINAL:
         raise Conflict(f"the run has {run.state}; it takes no events any more", state=run.state)
+    _check_event(await store.snapshot(session, run.snapshot), name, data)
     wait = await session.scalar(
         select(Wait).where(Wait.pipeline_id == run.id, Wait.reason == WaitReason.EVENT, Wait.subject == name)
     )
@@ -161,6 +163,20 @@ async def _settle(session: AsyncSession, run: Pipeline, wait: Wait, verdict: Ver
     await events.append(session, run, "decided", data)
     await session.flush()
     await resume(session, run.id)
+
+
+def _check_event(snapshot: Snapshot, name: str, data: Mapping[str, Any]) -> None:
+    """Raises `NotFound` for an event that no phase waits for, `Invalid` for data that break its schema."""
+    phases = {phase.name: phase for phase in snapshot.phases if phase.kind == "event"}
+    if name not in phases:
+        raise unknown("event of this run", name, phases)
+    output = phases[name].output
+    if output is None:
+        return
+    try:
+        output.contract().validate(data)
+    except SchemaMismatch as mismatch:
+        raise Invalid(f"the data of {name!r} are not valid: {mismatch}", place="data") from None
 
 
 async def _note_early(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, UniqueConstraint
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -70,6 +70,8 @@ class PhaseConfiguration(Base):
     """Rejections by this phase before the run fails."""
     destination: Mapped[str | None] = mapped_column(ForeignKey("destinations.name"))
     """Where the phase sends what it reads."""
+    needs: Mapped[list[JSON]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
+    """Permissions that somebody has to grant each run before the phase begins."""
     limits: Mapped[dict[str, JSON]] = mapped_column(JSONB)
     edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

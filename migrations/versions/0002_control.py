@@ -39,6 +39,15 @@ def upgrade() -> None:
         "artifacts",
         "num_nonnulls(phase_run_id, copied_from, edited_by) = 1",
     )
+    op.add_column(
+        "phase_configurations",
+        sa.Column(
+            "needs",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'"),
+            nullable=False,
+        ),
+    )
     op.create_table(
         "waits",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -95,6 +104,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("waits")
+    op.drop_column("phase_configurations", "needs")
     op.execute("DELETE FROM artifacts WHERE phase_run_id IS NULL")
     op.drop_constraint(op.f("ck_artifacts_has_one_origin"), "artifacts")
     op.drop_column("artifacts", "edited_by")

@@ -99,7 +99,7 @@ class Engine:
         phases = []
         for letter, kind in zip("abcdefgh", kinds, strict=False):
             self.kinds[f"kind-{letter}"] = kind
-            phases.append(Phase(name=letter, kind=f"kind-{letter}", **options.get(letter, {})))
+            phases.append(Phase(**{"name": letter, "kind": f"kind-{letter}", **options.get(letter, {})}))
         await self.define(*phases)
         return await self.service.create("An epic", definition="small")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -9,7 +10,11 @@ from pathlib import Path
 
 from app.db import Database
 from app.llm.caller import LLMCaller
+from app.pipelines.deliveries.sender import Sender
+from app.pipelines.phases.approval import ApprovalPhase
 from app.pipelines.phases.commit import CommitPhase
+from app.pipelines.phases.deliver import DeliverPhase
+from app.pipelines.phases.event import EventPhase
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.phases.llm import LlmPhase
 from app.pipelines.phases.tests import TestsPhase
@@ -35,7 +40,10 @@ class Tools:
 
 
 KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
+    "approval": lambda tools: ApprovalPhase(),
     "commit": lambda tools: CommitPhase(tools.database, tools.renderer, tools.state_dir),
+    "deliver": lambda tools: DeliverPhase(Sender(tools.database, os.environ)),
+    "event": lambda tools: EventPhase(),
     "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
     "tests": lambda tools: TestsPhase(tools.sandbox, tools.state_dir, tools.python, tools.demo_digests),
 }

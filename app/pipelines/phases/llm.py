@@ -10,15 +10,16 @@ from pathlib import Path
 from app.artifacts.schemas.qa import check_consistent
 from app.errors import Invalid
 from app.llm.caller import LLMCaller
+from app.llm.errors import OutOfCredit
 from app.llm.request import Accept, NotAccepted, Repair, Request
 from app.llm.types import CallKey, Profile
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.inputs import variables
-from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
+from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.snapshot import PromptPin
 from app.rendering.renderer import Renderer
-from app.tables import Outcome
+from app.tables import Outcome, WaitReason
 from app.workspace.files import UnsafePath
 from app.workspace.workspace import apply_files, rebuild, workspace_folder
 
@@ -34,9 +35,15 @@ class LlmPhase:
         self._state_dir = state_dir
 
     async def run(self, context: PhaseContext) -> PhaseResult:
-        """Rejected when the answer says `passed: false`. Raises `LLMError` when there is no answer."""
+        """Rejected when the answer says `passed: false`. Raises `LLMError` when there is no answer.
+
+        An account without credit is waited for.
+        """
         request = await self._request(context)
-        reply = await self._caller.ask(request)
+        try:
+            reply = await self._caller.ask(request)
+        except OutOfCredit as error:
+            raise Waiting(_budget(context, request.profile.backend, error)) from error
         body = reply.data
         if context.spec.apply == "workspace":
             body = merge(context.artifacts.get(context.spec.artifact or ""), body)
@@ -81,6 +88,8 @@ class LlmPhase:
             repair=self._repair(context.snapshot.repair, schema.name),
             accept=self._accept(context),
             reasks=spec.limits.reasks,
+            priority=context.priority,
+            group=context.group,
         )
 
     def _repair(self, prompt: PromptPin, schema_name: str) -> Repair:
@@ -139,6 +148,12 @@ def _issues(phase: str, body: JSON) -> tuple[dict[str, str], ...]:
         }
         for issue in body.get("issues", ())
     )
+
+
+def _budget(context: PhaseContext, backend: str, error: OutOfCredit) -> Ask:
+    """Somebody has to top the account up; each time anew."""
+    before = [one for one in context.decisions if (one.reason, one.subject) == (WaitReason.BUDGET, backend)]
+    return Ask(WaitReason.BUDGET, backend, len(before), details={"code": error.code, "why": error.message})
 
 
 def _profile(profile: Profile, most: int | None) -> Profile:
