@@ -45,7 +45,13 @@ class Caller:
     name: str
     role: TokenRole
 
+    @property
+    def signature(self) -> str:
+        """Who decided something: the name of the token, or `local` when authentication is off."""
+        return LOCAL if self.id == ANONYMOUS.id else self.name
 
+
+LOCAL = "local"
 ANONYMOUS = Caller("anonymous", "anonymous", TokenRole.ADMIN)
 """Everybody, when authentication is off."""
 

@@ -1,4 +1,4 @@
-"""What happened to a run: as a list, or as a stream (SSE) that ends with the run."""
+"""What happened to a run: as a list, or as a stream (SSE) that ends with the run; and news from outside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.api.access import needs
-from app.api.context import Context, ContextOf
+from app.api.context import CallerOf, Context, ContextOf, ServicesOf
 from app.api.docs import bearer
+from app.api.steps import ACCEPTED, say_how
+from app.api.views import PipelineView, pipeline_view
 from app.pipelines import events, store
 from app.pipelines.service import is_finished
 from app.queue.signals import wait
@@ -33,6 +35,17 @@ class EventView(BaseModel):
     kind: str
     data: dict[str, Any]
     at: datetime
+
+
+class NewEvent(BaseModel):
+    """Something that happened outside and that a phase of kind `event` waits for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    """Name of the phase that waits for it."""
+    data: dict[str, Any] = Field(default_factory=dict)
+    """Becomes the artifact of the phase, if it has one."""
 
 
 @router.get(
@@ -59,6 +72,17 @@ async def listed(
     if finished and not rows:
         return Response(status_code=204)
     return StreamingResponse(_stream(context, pipeline_id, seq), media_type=STREAM)
+
+
+@router.post("/events", summary="Tell the run what happened outside; once per name", responses=ACCEPTED)
+@needs(TokenRole.OPERATOR)
+async def receive(
+    pipeline_id: UUID, body: NewEvent, services: ServicesOf, caller: CallerOf, response: Response
+) -> PipelineView:
+    """It may come before the run waits for it. 202 when the run goes on with it, else 200."""
+    row = await services.pipelines.receive(pipeline_id, body.name, body.data, caller.signature)
+    say_how(response, row.state, pipeline_id)
+    return pipeline_view(row)
 
 
 async def _stream(context: Context, pipeline_id: UUID, seq: int) -> AsyncIterator[str]:

@@ -1,8 +1,8 @@
-"""Runs: create, list, look."""
+"""Runs: create, retry, list, look."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api import cursor
 from app.api.access import needs
-from app.api.context import ServicesOf
+from app.api.context import CallerOf, ServicesOf
 from app.api.docs import bearer
 from app.api.views import (
     PipelineDetail,
@@ -20,8 +20,10 @@ from app.api.views import (
     phase_view,
     pipeline_view,
 )
-from app.pipelines import projects, store
-from app.tables import Asked, State, TokenRole
+from app.api.wait_views import wait_view
+from app.pipelines import projects, store, waits
+from app.pipelines.retrying import Again
+from app.tables import Asked, Decision, State, TokenRole
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], dependencies=[Depends(bearer)])
 
@@ -42,6 +44,19 @@ class NewPipeline(BaseModel):
     """A model profile that answers every phase in place of the routes."""
 
 
+class NewRetry(BaseModel):
+    """Where a finished run is taken up again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_phase: Name | None = None
+    """The first phase that runs again; null: where the run ended."""
+    artifacts: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name → body of artifacts that take the place of what the phases before it made."""
+    run: bool = False
+    """Start the new run, to its end."""
+
+
 class PipelinePage(BaseModel):
     items: list[PipelineView]
     next: str | None
@@ -54,6 +69,34 @@ async def create(body: NewPipeline, services: ServicesOf, response: Response) ->
     row = await services.pipelines.create(
         body.epic_description, definition=body.definition, project=body.project, profile=body.profile
     )
+    response.headers["location"] = path_of(row.id)
+    return pipeline_view(row)
+
+
+@router.post(
+    "/{pipeline_id}/retry",
+    status_code=201,
+    summary="A new run that goes on from a phase of a finished one",
+    responses={409: {"description": "The run is not finished"}},
+)
+@needs(TokenRole.OPERATOR)
+async def retry(
+    pipeline_id: UUID,
+    services: ServicesOf,
+    caller: CallerOf,
+    response: Response,
+    body: NewRetry | None = None,
+) -> PipelineView:
+    """With the snapshot, the base commit and the earlier artifacts of the old one, which stays as it is.
+
+    Nothing runs yet unless `run` says so.
+    """
+    wanted = body or NewRetry()
+    again = Again(wanted.from_phase, wanted.artifacts, caller.signature)
+    row = await services.pipelines.retry(pipeline_id, again)
+    if wanted.run:
+        await services.pipelines.start(row.id)
+        row = await services.pipelines.get(row.id)
     response.headers["location"] = path_of(row.id)
     return pipeline_view(row)
 
@@ -83,6 +126,7 @@ async def show(pipeline_id: UUID, services: ServicesOf) -> PipelineDetail:
         snapshot = await store.snapshot(session, row.snapshot)
         runs = [phase_run_view(run) for run in await store.phase_runs(session, pipeline_id)]
         project = await projects.of_run(session, row)
+        asked_for = await waits.of_run(session, pipeline_id)
     return PipelineDetail(
         **pipeline_view(row).model_dump(),
         project=project.name if project else None,
@@ -91,6 +135,7 @@ async def show(pipeline_id: UUID, services: ServicesOf) -> PipelineDetail:
         round=row.round,
         retry_of=row.retry_of,
         asked=Asked(row.asked) if row.asked else None,
+        waits=[wait_view(wait) for wait in asked_for if wait.decision == Decision.OPEN],
         pruned_at=row.pruned_at,
         phases=[phase_view(spec, runs) for spec in snapshot.phases],
     )

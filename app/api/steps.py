@@ -1,4 +1,4 @@
-"""What makes a run move: advance, run, cancel."""
+"""What makes a run move, and what stops it: advance, run, pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def advance(
     """
     most = services.settings.advance_wait_s
     step = await services.pipelines.advance(pipeline_id, wait_s(prefer, most, most))
-    _say_how(response, step.pipeline.state, pipeline_id)
+    say_how(response, step.pipeline.state, pipeline_id)
     return _view(step)
 
 
@@ -84,7 +84,29 @@ async def run(
                 row = await services.pipelines.wait_until_still(pipeline_id)
         except TimeoutError:
             row = await services.pipelines.get(pipeline_id)
-    _say_how(response, row.state, pipeline_id)
+    say_how(response, row.state, pipeline_id)
+    return pipeline_view(await services.pipelines.get(pipeline_id))
+
+
+@router.post(
+    "/{pipeline_id}/pause", summary="Stop before the next phase; a phase under way ends", responses=ACCEPTED
+)
+@needs(TokenRole.OPERATOR)
+async def pause(pipeline_id: UUID, services: ServicesOf, response: Response) -> PipelineView:
+    """202 while a phase is under way; the run is `paused (user)` once it has ended."""
+    row = await services.pipelines.pause(pipeline_id)
+    say_how(response, row.state, pipeline_id)
+    return pipeline_view(row)
+
+
+@router.post(
+    "/{pipeline_id}/resume", summary="Let a paused run go on, or take the pause back", responses=ACCEPTED
+)
+@needs(TokenRole.OPERATOR)
+async def resume(pipeline_id: UUID, services: ServicesOf, response: Response) -> PipelineView:
+    """To its end, also after `advance`. A pause that has not happened yet is taken back."""
+    row = await services.pipelines.resume(pipeline_id)
+    say_how(response, row.state, pipeline_id)
     return pipeline_view(await services.pipelines.get(pipeline_id))
 
 
@@ -93,11 +115,12 @@ async def run(
 async def cancel(pipeline_id: UUID, services: ServicesOf, response: Response) -> PipelineView:
     """202 while the worker still has to stop its phase."""
     row = await services.pipelines.cancel(pipeline_id)
-    _say_how(response, row.state, pipeline_id)
+    say_how(response, row.state, pipeline_id)
     return pipeline_view(row)
 
 
-def _say_how(response: Response, state: str, pipeline_id: UUID) -> None:
+def say_how(response: Response, state: str, pipeline_id: UUID) -> None:
+    """202 and where to look while a worker has something to do for the run, else 200."""
     if state in UNDER_WAY:
         response.status_code = 202
         response.headers["location"] = path_of(pipeline_id)

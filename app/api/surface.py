@@ -22,6 +22,7 @@ from app.api import (
     steps,
     tokens,
     usage,
+    waits,
 )
 from app.api.context import Context
 from app.api.gate import Gate
@@ -33,6 +34,7 @@ ROUTERS = (
     steps.router,
     artifacts.router,
     events.router,
+    waits.router,
     usage.router,
     batches.router,
     prompts.router,

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel
 
+from app.api.wait_views import WaitView
 from app.pipelines.snapshot import PhaseSpec
 from app.tables import Asked, PhaseRun, Pipeline, State
 
@@ -19,7 +20,13 @@ class Links(BaseModel):
     self: str
     advance: str
     run: str
+    pause: str
+    resume: str
     cancel: str
+    retry: str
+    approve: str
+    reject: str
+    waits: str
     artifacts: str
     usage: str
     events: str
@@ -73,10 +80,13 @@ class PipelineDetail(PipelineView):
     """SHA-256 of all that the run pinned."""
     round: int
     retry_of: UUID | None
+    """The finished run that this one goes on from."""
     asked: Asked | None
     """What its worker was asked and has not done yet."""
     pruned_at: datetime | None
     """When its events and earlier artifact versions were removed; null: they are all there."""
+    waits: list[WaitView]
+    """What it waits for now; `links.waits` has what was decided, too."""
     phases: list[PhaseView]
 
 
@@ -124,7 +134,13 @@ def _links(path: str) -> Links:
         self=path,
         advance=f"{path}/advance",
         run=f"{path}/run",
+        pause=f"{path}/pause",
+        resume=f"{path}/resume",
         cancel=f"{path}/cancel",
+        retry=f"{path}/retry",
+        approve=f"{path}/approve",
+        reject=f"{path}/reject",
+        waits=f"{path}/waits",
         artifacts=f"{path}/artifacts",
         usage=f"{path}/usage",
         events=f"{path}/events",
