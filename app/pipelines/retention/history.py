@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import accumulate
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Delete, Select, delete, exists, func, select, tuple_, update
@@ -15,14 +16,15 @@ from app.tables import Artifact, Event, IdempotentRequest, ModelAnswer, Pipeline
 from app.tables.request import KEPT
 
 RUNS = 200
+"""In one transaction, at most."""
 ROWS = 1_000
-"""Of one kind, at most, in one transaction: no lock lasts, and the log of Postgres grows evenly."""
+"""Events in one transaction, unless one run has more: no lock lasts, and no burst of WAL is written."""
 
 
-def due(age: timedelta) -> Select[UUID]:
-    """Runs that were finished this long ago and have their history still, oldest first."""
+def due(age: timedelta) -> Select[UUID, int]:
+    """Runs that were finished this long ago and have their history still, oldest first; with their events."""
     return (
-        select(Pipeline.id)
+        select(Pipeline.id, Pipeline.event_count)
         .where(
             Pipeline.finished_at.is_not(None),
             Pipeline.pruned_at.is_(None),
@@ -33,22 +35,23 @@ def due(age: timedelta) -> Select[UUID]:
 
 
 async def prune_some(session: AsyncSession, age: timedelta) -> Pruned | None:
-    """Remove a part of what is due; None: nothing is.
+    """Remove the history of a few runs that are due; None: none is.
 
-    Runs that another process prunes at the moment are left to it. A run is marked in the transaction that
-    removes its last rows.
+    Runs that another process prunes at the moment are left to it. Before and after the transaction a run has
+    its whole history or none.
     """
-    ids = (await session.scalars(due(age).limit(RUNS).with_for_update(skip_locked=True))).all()
+    query = due(age).limit(RUNS).with_for_update(skip_locked=True)
+    ids = _few([(row.id, row.event_count) for row in await session.execute(query)])
     if not ids:
         return None
-    events = await _count(session, _delete_events(ids))
-    artifacts = await _count(session, _delete_artifacts(ids))
-    answers = await _count(session, _delete_answers(ids))
-    runs = 0
-    if max(events, artifacts, answers) < ROWS:
-        await session.execute(update(Pipeline).where(Pipeline.id.in_(ids)).values(pruned_at=func.now()))
-        runs = len(ids)
-    return Pruned(runs=runs, events=events, artifacts=artifacts, answers=answers)
+    done = Pruned(
+        runs=len(ids),
+        events=await _count(session, delete(Event).where(Event.pipeline_id.in_(ids))),
+        artifacts=await _count(session, delete(Artifact).where(_superseded(Artifact.pipeline_id.in_(ids)))),
+        answers=await _count(session, delete(ModelAnswer).where(ModelAnswer.pipeline_id.in_(ids))),
+    )
+    await session.execute(update(Pipeline).where(Pipeline.id.in_(ids)).values(pruned_at=func.now()))
+    return done
 
 
 async def prune_requests(session: AsyncSession) -> int:
@@ -66,7 +69,7 @@ async def preview(session: AsyncSession, age: timedelta | None) -> Pruned:
     requests = await _number(session, select(func.count()).where(_old_request()))
     if age is None:
         return Pruned(requests=requests)
-    ids = due(age).order_by(None)
+    ids = due(age).with_only_columns(Pipeline.id).order_by(None)
     return Pruned(
         runs=await _number(session, select(func.count()).select_from(ids.subquery())),
         events=await _number(session, select(func.count()).where(Event.pipeline_id.in_(ids))),
@@ -78,25 +81,10 @@ async def preview(session: AsyncSession, age: timedelta | None) -> Pruned:
     )
 
 
-def _delete_events(ids: Sequence[UUID]) -> Delete:
-    """Oldest first: what is left of a log has no gap."""
-    some = (
-        select(Event.pipeline_id, Event.seq)
-        .where(Event.pipeline_id.in_(ids))
-        .order_by(Event.pipeline_id, Event.seq)
-        .limit(ROWS)
-    )
-    return delete(Event).where(tuple_(Event.pipeline_id, Event.seq).in_(some))
-
-
-def _delete_artifacts(ids: Sequence[UUID]) -> Delete:
-    some = select(Artifact.id).where(_superseded(Artifact.pipeline_id.in_(ids))).limit(ROWS)
-    return delete(Artifact).where(Artifact.id.in_(some))
-
-
-def _delete_answers(ids: Sequence[UUID]) -> Delete:
-    some = select(ModelAnswer.usage_id).where(ModelAnswer.pipeline_id.in_(ids)).limit(ROWS)
-    return delete(ModelAnswer).where(ModelAnswer.usage_id.in_(some))
+def _few(runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
+    """As many of the first as have no more than `ROWS` events together, and at least one."""
+    total = accumulate(events for _, events in runs)
+    return [run for n, ((run, _), sum_) in enumerate(zip(runs, total, strict=True)) if n == 0 or sum_ <= ROWS]
 
 
 def _superseded(of_runs: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -128,19 +128,20 @@ async def test_a_version_that_another_run_refers_to_stays(past: Past, tmp_path: 
     assert await past.count(Artifact, first) == 2
 
 
-async def test_a_run_with_more_events_than_one_transaction_takes_is_marked_with_the_last_of_them(
-    past: Past,
+@pytest.mark.parametrize(
+    ("events", "at_once"),
+    [((400, 600, 1), 2), ((400, 601, 1), 1), ((1500, 1), 1), ((0, 0, 0), 3)],
+    ids=["what fits", "no more than fits", "one that is larger", "without events"],
+)
+async def test_a_transaction_takes_few_runs_and_each_of_them_whole(
+    past: Past, events: tuple[int, ...], at_once: int
 ) -> None:
-    run = await past.run(days_ago=31, events=history.ROWS + 1)
+    runs = [await past.run(days_ago=40 - n, events=count) for n, count in enumerate(events)]
     async with past.database.transaction() as session:
         first = await history.prune_some(session, timedelta(days=30))
-    assert first == Pruned(events=history.ROWS, artifacts=1, answers=1)
-    assert (await past.again(run)).pruned_at is None
-    async with past.database.transaction() as session:
-        left = (await session.scalars(select(Event.seq).where(Event.pipeline_id == run.id))).all()
-        assert left == [history.ROWS + 1]
-        assert await history.prune_some(session, timedelta(days=30)) == Pruned(runs=1, events=1)
-        assert await history.prune_some(session, timedelta(days=30)) is None
+    assert first == Pruned(runs=at_once, events=sum(events[:at_once]), artifacts=at_once, answers=at_once)
+    assert [(await past.again(run)).pruned_at is not None for run in runs[:at_once]] == [True] * at_once
+    assert [await past.count(Event, run) for run in runs[at_once:]] == list(events[at_once:])
 
 
 async def test_two_at_once_share_the_work(past: Past, tmp_path: Path) -> None:
