@@ -1,0 +1,1 @@
+"""How fast runs are, beside a hand-written floor and other engines: `python -m tests.benchmarks`."""
