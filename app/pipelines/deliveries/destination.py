@@ -50,6 +50,12 @@ def _url(url: str) -> str:
     return url
 
 
+def _absolute(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv[0].startswith("/"):
+        raise ValueError("the program is named by its absolute path")
+    return argv
+
+
 HeaderName = Annotated[str, AfterValidator(_header)]
 HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]{0,2000}$")]
 VariableName = Annotated[str, AfterValidator(_variable)]
@@ -78,7 +84,7 @@ class HttpConfig(Strict):
 class CommandConfig(Strict):
     """A program that gets the payload on its standard input."""
 
-    argv: Annotated[tuple[Argument, ...], Field(min_length=1, max_length=100)]
+    argv: Annotated[tuple[Argument, ...], Field(min_length=1, max_length=100), AfterValidator(_absolute)]
     """The program by its absolute path, and its arguments; no shell reads them."""
     variables: Annotated[tuple[VariableName, ...], Field(max_length=20)] = ()
     """Environment variables of the worker that the program gets; it gets no others."""
