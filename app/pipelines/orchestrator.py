@@ -55,6 +55,8 @@ class PhaseExecutionOrchestrator:
         self._keeper = LeaseKeeper(database, self._terms.duration_s, listener)
         self._work = Work(database, kinds, self._announcer, self._terms.patience)
         self._suspects = asyncio.Lock()
+        self.batch_run_ended = asyncio.Event()
+        """Set whenever a run of a batch was let go."""
 
     async def handle(self, pipeline_id: UUID, draining: asyncio.Event) -> timedelta | None:
         """Use one wake-up. Returns after how long to ask again, or None when there is nothing left to do."""
@@ -88,6 +90,9 @@ class PhaseExecutionOrchestrator:
         except StaleFence as stale:
             log.info("%s", stale.message)
             return timedelta(seconds=self._terms.duration_s / 2)
+        finally:
+            if held.group is not None:
+                self.batch_run_ended.set()
         return None
 
     async def _walk(self, held: Held, draining: asyncio.Event) -> None:

@@ -1,0 +1,43 @@
+"""What every worker looks after beside its runs, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from app.worker.outage import LOST, Outage
+
+log = logging.getLogger(__name__)
+
+BREATH_S = 0.05
+"""Between two turns of a chore, however much there is to hurry for."""
+
+
+@dataclass(frozen=True)
+class Chore:
+    """What every worker looks after beside its runs. Any number of workers may do it at once."""
+
+    name: str
+    every_s: float
+    do: Callable[[], Awaitable[object]]
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: do it now."""
+
+
+async def look_after(chore: Chore, outage: Outage) -> None:
+    """Until cancelled. What goes wrong is said, and does not end it."""
+    while True:
+        try:
+            await chore.do()
+            outage.back(chore.name)
+        except LOST as error:
+            outage.lost(chore.name, error)
+        except Exception:
+            log.exception("the chore %r went wrong", chore.name)
+        await asyncio.sleep(BREATH_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(chore.hurry.wait(), chore.every_s)
+        chore.hurry.clear()

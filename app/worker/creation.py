@@ -1,0 +1,58 @@
+"""Workers of this process, made of its services."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from uuid import UUID
+
+from app.pipelines.batches.feeder import Feeder
+from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
+from app.pipelines.schedules.ticking import Ticker
+from app.pipelines.walk import Patience
+from app.services import Services
+from app.worker.chore import Chore
+from app.worker.worker import Worker, worker_name
+
+LOOK_S = 1.0
+"""How often batches are fed and schedules are looked at."""
+PRUNE_LOOK_S = 60.0
+
+
+def create_orchestrator(services: Services, name: str) -> PhaseExecutionOrchestrator:
+    settings = services.settings
+    terms = LeaseTerms(settings.lease_s, settings.max_attempts, patience=Patience(drain_s=settings.drain_s))
+    return PhaseExecutionOrchestrator(services.database, services.kinds, name, terms, services.listener)
+
+
+def create_worker(services: Services) -> Worker:
+    """A worker of this process, not started yet."""
+    name = worker_name()
+    orchestrator = create_orchestrator(services, name)
+    chores = (
+        Chore(
+            "batches",
+            LOOK_S,
+            Feeder(services.database, services.pipelines).tick,
+            hurry=orchestrator.batch_run_ended,
+        ),
+        Chore("schedules", LOOK_S, Ticker(services.database, services.pipelines.pin, services.renderer).tick),
+        Chore("retention", PRUNE_LOOK_S, services.pruner.tick),
+    )
+    concurrency = services.settings.worker_concurrency
+    return Worker(services.database, services.listener, orchestrator, name, concurrency, chores)
+
+
+async def work_on(services: Services, pipeline_id: UUID, stop: asyncio.Event) -> None:
+    """Walk one run in this process, with this process's settings, until it wants no worker.
+
+    A run that is started with no wake-up is answered here; should this process die, the sweep of
+    another worker finds the run.
+    """
+    orchestrator = create_orchestrator(services, worker_name())
+    try:
+        while (again := await orchestrator.handle(pipeline_id, stop)) is not None and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), again.total_seconds())
+    finally:
+        await orchestrator.close()

@@ -1,0 +1,104 @@
+"""A worker: takes wake-ups, hands runs to the orchestrator, and does its chores until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Database
+from app.pipelines.orchestrator import PhaseExecutionOrchestrator
+from app.queue.listener import Listener
+from app.queue.wakeups import consume
+from app.tables import WorkerRow
+from app.worker.chore import Chore, look_after
+from app.worker.outage import LOST, Outage
+from app.worker.sweep import sweep
+
+SWEEP_S = 5.0
+RECONNECT_S = 1.0
+"""Pause before a lost database is asked again."""
+
+
+def worker_name() -> str:
+    """host:pid:random, so that two workers never share a name."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+class Worker:
+    """Works until it is told to stop; then ends the phases under way and hands the runs back."""
+
+    def __init__(
+        self,
+        database: Database,
+        listener: Listener,
+        orchestrator: PhaseExecutionOrchestrator,
+        name: str,
+        concurrency: int,
+        chores: Sequence[Chore] = (),
+    ) -> None:
+        self._database = database
+        self._listener = listener
+        self._orchestrator = orchestrator
+        self._name = name
+        self._concurrency = concurrency
+        self._chores = (Chore("sweep", SWEEP_S, self._sweep), *chores)
+        self._outage = Outage()
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set and the last phase under way has ended."""
+        chores = [asyncio.create_task(look_after(chore, self._outage)) for chore in self._chores]
+        try:
+            while not stop.is_set():
+                await self._consume(stop)
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            await self._orchestrator.close()
+            with contextlib.suppress(*LOST):
+                await self._leave()
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        try:
+            await consume(
+                self._database,
+                self._listener,
+                lambda pipeline_id: self._orchestrator.handle(pipeline_id, stop),
+                concurrency=self._concurrency,
+                stop=stop,
+            )
+        except LOST as error:
+            self._outage.lost("wake-ups", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RECONNECT_S)
+
+    async def _sweep(self) -> None:
+        await self._report()
+        await self.sweep()
+
+    async def sweep(self) -> int:
+        """Put back the wake-ups that were lost. Returns how many."""
+        return await sweep(self._database)
+
+    async def _report(self) -> None:
+        """Say that this worker is alive, and forget workers that are not."""
+        async with self._database.transaction() as session:
+            now = {"seen_at": func.clock_timestamp()}
+            await session.execute(
+                insert(WorkerRow)
+                .values(name=self._name)
+                .on_conflict_do_update(index_elements=["name"], set_=now)
+            )
+            age = func.extract("epoch", func.clock_timestamp() - WorkerRow.seen_at)
+            await session.execute(delete(WorkerRow).where(age > 60 * 60))
+
+    async def _leave(self) -> None:
+        async with self._database.transaction() as session:
+            await session.execute(delete(WorkerRow).where(WorkerRow.name == self._name))
