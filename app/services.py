@@ -68,8 +68,7 @@ class Services:
         path = await asyncio.to_thread(
             create_sample_repository, self.settings.state_dir / "demo" / "orders service"
         )
-        async with self.database.transaction() as session:
-            await projects.provide(session, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
+        await projects.provide(self.database, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
         return path
 
 

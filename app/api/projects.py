@@ -43,8 +43,7 @@ async def every(services: ServicesOf) -> list[ProjectView]:
 @needs(TokenRole.ADMIN)
 async def register(body: ProjectDraft, services: ServicesOf, response: Response) -> ProjectView:
     """The repository is opened and its base commit looked up before anything is stored."""
-    async with services.database.transaction() as session:
-        row = await projects.register(session, body)
+    row = await projects.register(services.database, body)
     response.headers["location"] = f"/projects/{row.name}"
     return _view(row)
 
@@ -61,8 +60,7 @@ async def show(name: Name, services: ServicesOf) -> ProjectView:
 async def put(name: Name, body: ProjectDraft, services: ServicesOf) -> ProjectView:
     if body.name != name:
         raise Invalid(f"the address says {name!r} and the body {body.name!r}", place="name")
-    async with services.database.transaction() as session:
-        return _view(await projects.save(session, body))
+    return _view(await projects.save(services.database, body))
 
 
 def _view(row: Project) -> ProjectView:

@@ -28,16 +28,16 @@ async def project_for(
     """The name of the project. A known one keeps what `changes` does not hold. Raises `Invalid`."""
     async with services.database.transaction() as session:
         every = await projects.every(session)
-        path = os.path.realpath(repo or ".")  # noqa: ASYNC240 - one lookup on the local disk
-        found = _known(every, name, None if name and repo is None else path)
-        if found is None:
-            chosen = name or _free_name(Path(path).name, {project.name for project in every})
-            await projects.save(session, draft(name=chosen, path=path, **changes))
-            return chosen
-        if changes or (repo is not None and found.path != path):
-            where = path if repo is not None else found.path
-            await projects.save(session, draft(**{**_values(found), "path": where, **changes}))
-        return found.name
+    path = os.path.realpath(repo or ".")  # noqa: ASYNC240 - one lookup on the local disk
+    found = _known(every, name, None if name and repo is None else path)
+    if found is None:
+        chosen = name or _free_name(Path(path).name, {project.name for project in every})
+        await projects.save(services.database, draft(name=chosen, path=path, **changes))
+        return chosen
+    if changes or (repo is not None and found.path != path):
+        where = path if repo is not None else found.path
+        await projects.save(services.database, draft(**{**_values(found), "path": where, **changes}))
+    return found.name
 
 
 def draft(**values: Any) -> ProjectDraft:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db import Database
 from app.errors import Conflict, Invalid, unknown
 from app.tables import Pipeline, Project
 from app.workspace.repository import head_commit, open_repository
@@ -37,32 +38,60 @@ class ProjectDraft(BaseModel):
     permitted_paths: tuple[Pattern, ...] = ()
 
 
-async def save(session: AsyncSession, draft: ProjectDraft) -> Project:
+async def save(database: Database, draft: ProjectDraft) -> Project:
     """Register the project or change it, as a person. Raises `Invalid` for no usable repository."""
     await _check(draft)
-    return await _write(session, draft, edited_at=func.clock_timestamp())
+    values = _values(draft, edited_at=func.clock_timestamp())
+    statement = insert(Project).values(name=draft.name, **values)
+    async with database.transaction() as session:
+        await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+        return await get(session, draft.name)
 
 
-async def provide(session: AsyncSession, draft: ProjectDraft) -> Project:
+async def provide(database: Database, draft: ProjectDraft) -> Project:
     """A project of the service's own; what a person changed is kept."""
-    row = await session.scalar(select(Project).where(Project.name == draft.name))
+    async with database.transaction() as session:
+        row = await session.scalar(select(Project).where(Project.name == draft.name))
     if row is not None and row.edited_at is not None:
         return row
     await _check(draft)
-    return await _write(session, draft, edited_at=None)
-
-
-async def _write(
-    session: AsyncSession, draft: ProjectDraft, *, edited_at: ColumnElement[datetime] | None
-) -> Project:
-    values = {**draft.model_dump(mode="json", exclude={"name"}), "edited_at": edited_at}
+    values = _values(draft, edited_at=None)
     statement = insert(Project).values(name=draft.name, **values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-    written = select(Project).where(Project.name == draft.name).execution_options(populate_existing=True)
-    return (await session.scalars(written)).one()
+    untouched = Project.edited_at.is_(None)  # a person may have changed it while git was asked
+    async with database.transaction() as session:
+        await session.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_=values, where=untouched)
+        )
+        return await get(session, draft.name)
+
+
+async def register(database: Database, draft: ProjectDraft) -> Project:
+    """A new project. Raises `Conflict` when there is one of that name."""
+    async with database.transaction() as session:
+        known = await session.scalar(select(Project.id).where(Project.name == draft.name))
+    if known is not None:
+        raise _exists(draft.name)
+    await _check(draft)
+    values = _values(draft, edited_at=func.clock_timestamp())
+    async with database.transaction() as session:
+        made = await session.scalar(
+            insert(Project).values(name=draft.name, **values).on_conflict_do_nothing().returning(Project.id)
+        )
+        if made is None:  # somebody was faster while git was asked
+            raise _exists(draft.name)
+        return await get(session, draft.name)
+
+
+def _values(draft: ProjectDraft, *, edited_at: ColumnElement[datetime] | None) -> dict[str, Any]:
+    return {**draft.model_dump(mode="json", exclude={"name"}), "edited_at": edited_at}
+
+
+def _exists(name: str) -> Conflict:
+    return Conflict(f"the project {name!r} exists: PUT /projects/{name} changes it")
 
 
 async def _check(draft: ProjectDraft) -> None:
+    """Asks git, so no transaction is open meanwhile."""
     if not Path(draft.path).is_absolute():
         raise Invalid(f"the path of a project is absolute; got {draft.path!r}", place="path")
     if not any("{junit}" in argument for argument in draft.test_command):
@@ -72,13 +101,6 @@ async def _check(draft: ProjectDraft) -> None:
         )
     repository = await open_repository(Path(draft.path))
     await head_commit(repository, draft.base_branch)
-
-
-async def register(session: AsyncSession, draft: ProjectDraft) -> Project:
-    """A new project. Raises `Conflict` when there is one of that name."""
-    if any(project.name == draft.name for project in await every(session)):
-        raise Conflict(f"the project {draft.name!r} exists: PUT /projects/{draft.name} changes it")
-    return await save(session, draft)
 
 
 async def get(session: AsyncSession, name: str) -> Project:

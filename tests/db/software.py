@@ -166,8 +166,8 @@ class Shop:
         )
 
     async def register(self) -> None:
+        await projects.save(self.services.database, ProjectDraft(name="shop", path=str(self.person.path)))
         async with self.services.database.transaction() as session:
-            await projects.save(session, ProjectDraft(name="shop", path=str(self.person.path)))
             small = await definitions.get(session, "software-small")
             await definitions.save(session, _tiny(small), self.services.kinds, by_person=True)
 

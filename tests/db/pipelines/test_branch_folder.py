@@ -18,8 +18,7 @@ async def test_a_repository_with_a_branch_in_the_way_is_refused_when_the_run_is_
 ) -> None:
     person = make_repository(tmp_path / "one", {"a": "1"})
     person.git("branch", "workbench")
-    async with engine.database.transaction() as session:
-        await projects.save(session, ProjectDraft(name="one", path=str(person.path)))
+    await projects.save(engine.database, ProjectDraft(name="one", path=str(person.path)))
     await engine.create(Scripted())
     with pytest.raises(Conflict, match="rename that branch"):
         await engine.service.create("An epic", definition="small", project="one")

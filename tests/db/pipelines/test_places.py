@@ -28,8 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def queued_at(engine: Engine, folder: Path, *kinds: Scripted) -> Pipeline:
     """A run on the repository in that folder."""
-    async with engine.database.transaction() as session:
-        await projects.save(session, ProjectDraft(name="one", path=str(folder)))
+    await projects.save(engine.database, ProjectDraft(name="one", path=str(folder)))
     await engine.create(*kinds)
     run = await engine.service.create("An epic", definition="small", project="one")
     return await engine.service.start(run.id)

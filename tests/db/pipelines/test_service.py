@@ -238,8 +238,8 @@ class TestProjects:
     async def test_registering_again_changes_the_project(self, engine: Engine, tmp_path: Path) -> None:
         await register(engine, tmp_path, "one")
         draft = ProjectDraft(name="one", path=str(tmp_path / "one"), protected_paths=("docs/**",))
+        await projects.save(engine.database, draft)
         async with engine.database.transaction() as session:
-            await projects.save(session, draft)
             assert [row.protected_paths for row in await projects.every(session)] == [["docs/**"]]
 
     @pytest.mark.parametrize(
@@ -252,15 +252,13 @@ class TestProjects:
     ) -> None:
         draft = ProjectDraft.model_validate({"name": "one", "path": str(tmp_path), **values})
         with pytest.raises(Invalid) as refusal:
-            async with engine.database.transaction() as session:
-                await projects.save(session, draft)
+            await projects.save(engine.database, draft)
         assert refusal.value.details["place"] == place
 
 
 async def register(engine: Engine, folder: Path, name: str) -> str:
     repository = make_repository(folder / name, {"README.md": f"{name}\n"})
-    async with engine.database.transaction() as session:
-        await projects.save(session, ProjectDraft(name=name, path=str(repository.path)))
+    await projects.save(engine.database, ProjectDraft(name=name, path=str(repository.path)))
     return repository.git("rev-parse", "HEAD")
 
 
