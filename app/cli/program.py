@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from app.cli.commands import definitions, limits, models, operations, projects, prompts, runs, tokens, work
+from app.cli.commands import (
+    batches,
+    control,
+    decisions,
+    definitions,
+    limits,
+    models,
+    operations,
+    projects,
+    prompts,
+    runs,
+    tokens,
+    work,
+)
 
 program = typer.Typer(
     help="An epic goes in, a tested commit comes out.",
@@ -29,8 +42,17 @@ def options(
 
 program.command("demo")(work.demo)
 program.command("run")(work.run)
+program.command("batch")(batches.batch)
 program.command("runs")(runs.runs)
 program.command("show")(runs.show)
+program.command("pause")(control.pause)
+program.command("resume")(control.resume)
+program.command("cancel")(control.cancel)
+program.command("retry")(control.retry)
+program.command("event")(control.event)
+program.command("waits")(decisions.waits)
+program.command("approve")(decisions.approve)
+program.command("reject")(decisions.reject)
 program.command("usage")(runs.usage)
 program.command("serve")(operations.serve)
 program.command("worker")(operations.worker)
@@ -38,6 +60,7 @@ program.command("seed")(operations.seed)
 program.command("prune")(operations.prune)
 program.command("doctor")(operations.doctor)
 program.command("version")(operations.version)
+program.add_typer(batches.group, name="batches")
 program.add_typer(prompts.group, name="prompts")
 program.add_typer(projects.group, name="projects")
 program.add_typer(definitions.group, name="definitions")

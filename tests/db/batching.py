@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,12 @@ class Bench:
             for run in await self.runs(batch, "queued"):
                 await self.engine.walk(await self.engine.service.get(run))
             await feeder.tick()
+        return batch
+
+    async def until_finished(self, batch: Batch) -> Batch:
+        """While others work."""
+        while (batch := await self.batches.get(batch.id)).finished_at is None:  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0.02)
         return batch
 
     async def items(self, batch: Batch) -> list[BatchItem]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.db import Database
 from app.pipelines import definitions, events, store
+from app.pipelines.batches.feeder import Feeder
 from app.pipelines.configuration import ConfigurationLoader, RowSource
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
@@ -148,7 +149,7 @@ async def open_engine(database: Database) -> AsyncIterator[Engine]:
 
 
 @asynccontextmanager
-async def working(*workers: Worker) -> AsyncIterator[None]:
+async def working(*workers: Worker | Feeder) -> AsyncIterator[None]:
     """The workers at work until the block ends."""
     stop = asyncio.Event()
     tasks = [asyncio.create_task(worker.work(stop)) for worker in workers]

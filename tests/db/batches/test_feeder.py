@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from app.db import Database
 from app.pipelines.batches import feeder as feeding
 from app.tables import Batch, DefinitionSnapshot, Pipeline, Priority
 from tests.db.batching import LEDGER, Bench, Down
-from tests.db.scripted import Gate, Scripted, soon, thing, working
+from tests.db.scripted import Gate, Scripted, soon, thing, until, working
 
 
 async def test_every_input_becomes_a_run_and_the_batch_finishes(bench: Bench) -> None:
@@ -181,16 +183,8 @@ async def test_a_tick_with_nothing_to_do_writes_nothing(bench: Bench) -> None:
 
 async def test_workers_and_a_feeder_end_a_thousand_runs(bench: Bench) -> None:
     batch = await bench.create(["a"] * 1000, concurrency=200)
-    feeder = bench.feeder()
-
-    async def feed() -> None:
-        while (await bench.batches.get(batch.id)).finished_at is None:
-            if not await feeder.tick():
-                await asyncio.sleep(0.01)
-
-    async with working(bench.engine.worker("one"), bench.engine.worker("two")):
-        await soon(feed())
-    batch = await bench.batches.get(batch.id)
+    async with working(bench.engine.worker("one"), bench.engine.worker("two"), bench.feeder()):
+        batch = await soon(bench.until_finished(batch))
     assert (batch.state, batch.succeeded) == ("finished", 1000)
     assert len(await bench.runs(batch)) == 1000
 
@@ -199,14 +193,37 @@ async def test_cancelling_a_batch_stops_the_phase_under_way(bench: Bench) -> Non
     gate = Gate()
     await bench.use(gate)
     batch = await bench.create(["a", "b", "c"], concurrency=1)
-    async with working(bench.engine.worker(lease_s=0.4)):
+    async with working(bench.engine.worker(lease_s=0.4), bench.feeder()):
         await soon(gate.entered.wait())
         await bench.batches.cancel(batch.id)
-        async with asyncio.timeout(30):
-            while (await bench.batches.get(batch.id)).finished_at is None:
-                await bench.feeder().tick()
+        await soon(bench.until_finished(batch))
     assert gate.stopped
     assert await bench.states(batch) == ["cancelled"] * 3
+
+
+async def test_a_feeder_that_is_nudged_looks_at_once(bench: Bench) -> None:
+    batch = await bench.create(["a"])
+    feeder = bench.feeder()
+    async with working(feeder):
+        [run] = await bench.runs(batch)
+        await bench.engine.walk(await bench.engine.service.get(run))
+        feeder.nudge()
+        batch = await soon(bench.until_finished(batch))
+    assert batch.succeeded == 1
+
+
+async def test_a_feeder_outlives_a_database_that_does_not_answer(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
+    stop = asyncio.Event()
+    task = asyncio.create_task(feeding.Feeder(gone, bench.engine.service).work(stop))
+    await until(lambda: caplog.messages)
+    assert not task.done()
+    stop.set()
+    await soon(task)
+    await gone.close()
+    assert caplog.messages[0].startswith("batches could not be fed")
 
 
 async def _queued(bench: Bench) -> Sequence[Pipeline]:
