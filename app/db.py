@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from app.errors import Unavailable
+from app.failpoints import failpoint
 from app.settings import ROOT
 
 SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
@@ -56,8 +57,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session that commits at the end of the block and rolls back on any error."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+        begun = AsyncSession(self.engine, expire_on_commit=False)
+        async with begun as session, session.begin() as transaction:
             yield session
+            with failpoint("database.commit"):
+                await transaction.commit()
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from app.digests import writable
 from app.errors import SchemaMismatch, unknown
+from app.failpoints import failpoint
 from app.limits.limits import CallLimits
 from app.limits.slot import Slot
 from app.llm.digest import request_digest
@@ -194,7 +195,8 @@ class LLMCaller:
         )
         try:
             async with asyncio.timeout(deadline):
-                answer = await backend.answer(call)
+                with failpoint("model.call"):
+                    answer = await backend.answer(call)
                 return replace(answer, text=writable(answer.text))
         except TimeoutError as error:
             raise DeadlineExceeded(

@@ -83,7 +83,8 @@ async def write(connection: psycopg.AsyncConnection, held: Held, checkpoint: Che
 async def append(connection: psycopg.AsyncConnection, held: Held, kind: str, data: Mapping[str, Any]) -> None:
     """Add an event while a phase is under way. Raises `StaleFence`."""
     values = {"id": held.lease.pipeline_id, "fence": held.lease.fence, "kind": kind, "data": _json(data)}
-    cursor = await connection.execute(APPEND, values)
+    with failpoint("database.event"):
+        cursor = await connection.execute(APPEND, values)
     if cursor.rowcount == 0:
         raise stale(held.lease)
 

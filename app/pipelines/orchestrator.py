@@ -11,6 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.db import Database
+from app.failpoints import failpoint
 from app.pipelines import leases
 from app.pipelines.keeper import LeaseKeeper
 from app.pipelines.leases import Held, StaleFence
@@ -82,7 +83,8 @@ class PhaseExecutionOrchestrator:
 
     async def _take(self, pipeline_id: UUID, draining: asyncio.Event) -> timedelta | None:
         async with self._database.connection() as connection:
-            held = await leases.take(connection, pipeline_id, self._worker, self._terms.duration_s)
+            with failpoint("database.take"):
+                held = await leases.take(connection, pipeline_id, self._worker, self._terms.duration_s)
         if held is None:
             return ASK_AGAIN  # somebody was faster, or it wants no worker any more: the next look tells
         try:

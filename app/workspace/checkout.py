@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.failpoints import failpoint
 from app.workspace.files import UnsafePath
 from app.workspace.repository import SUBMODULE, Repository, TreeEntry, blob_reader, tracked_files
 from app.workspace.writer import WriteFailed
@@ -89,6 +90,11 @@ def _make_folders(root: Path, path: str) -> None:
 
 def _swap(fresh: Path, target: Path) -> None:
     """Two renames: a crash between them leaves no target, and the next run builds it anew."""
+    with failpoint("workspace.swap"):
+        _rename(fresh, target)
+
+
+def _rename(fresh: Path, target: Path) -> None:
     if os.path.lexists(target):
         old = target.parent / f".{target.name}-{secrets.token_hex(8)}"
         target.rename(old)

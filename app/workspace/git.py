@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import Unavailable, WorkbenchError
+from app.failpoints import failpoint
 from app.workspace.files import escaped
 
 TIMEOUT_S = 120.0
@@ -83,10 +84,11 @@ async def git(
     verb = arguments[0]
     try:
         async with asyncio.timeout(timeout_s), git_process(caller, *arguments, env=env) as process:
-            output, errors, _ = await asyncio.gather(
-                _read(process.stdout, limit), _head(process.stderr), _feed(process, stdin)
-            )
-            code = await process.wait()
+            with failpoint(f"git.{verb}"):
+                output, errors, _ = await asyncio.gather(
+                    _read(process.stdout, limit), _head(process.stderr), _feed(process, stdin)
+                )
+                code = await process.wait()
     except TimeoutError as error:
         raise GitError(f"git {verb} did not end within {timeout_s:g} s") from error
     words = escaped(errors.decode("utf-8", "replace").strip(), 500)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from app.failpoints import failpoint
 from app.workspace.beneath import open_beneath, open_folder
 from app.workspace.files import UnsafePath
 
@@ -36,10 +37,12 @@ def stage(root: int, path: str, data: bytes, made: list[str]) -> Step:
         _take_old_mode(step)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(open_beneath(step.folder, step.temp, flags, 0o600), "wb") as out:
-            out.write(data)
-            os.fchmod(out.fileno(), step.mode)
-            out.flush()
-            os.fsync(out.fileno())
+            with failpoint("file.write"):
+                out.write(data)
+                os.fchmod(out.fileno(), step.mode)
+                out.flush()
+            with failpoint("file.fsync"):
+                os.fsync(out.fileno())
     except BaseException:
         with suppress(OSError):
             os.unlink(step.temp, dir_fd=step.folder)
@@ -78,7 +81,8 @@ def place(step: Step) -> None:
     with suppress(FileNotFoundError):
         os.link(step.name, step.backup, src_dir_fd=step.folder, dst_dir_fd=step.folder, follow_symlinks=False)
         step.had_old = True
-    os.rename(step.temp, step.name, src_dir_fd=step.folder, dst_dir_fd=step.folder)
+    with failpoint("file.rename"):
+        os.rename(step.temp, step.name, src_dir_fd=step.folder, dst_dir_fd=step.folder)
     step.placed = True
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from app.failpoints import failpoint
 from app.workspace.sandbox.execution import Ended, SandboxUnavailable
 from app.workspace.sandbox.limits import RESULT_BYTES, Limits
 from app.workspace.sandbox.output import Tail
@@ -66,7 +67,8 @@ async def supervise(process: asyncio.subprocess.Process, launch: Launch, limits:
     done = asyncio.create_task(_drain(process, output, results))
     guard = asyncio.create_task(_guard(tree, launch, limits))
     try:
-        await asyncio.wait({done, guard}, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
+        with failpoint("sandbox.wait"):
+            await asyncio.wait({done, guard}, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
         ended: Ended = guard.result() if guard.done() else "exit" if done.done() else "timeout"
     finally:
         tree.kill()
@@ -132,16 +134,17 @@ class Tree:
 
 
 async def _spawn(launch: Launch) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *launch.argv,
-        env=dict(launch.env),
-        cwd=launch.cwd,
-        stdin=launch.stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=launch.pass_fds,
-        start_new_session=True,
-    )
+    with failpoint("sandbox.spawn"):
+        return await asyncio.create_subprocess_exec(
+            *launch.argv,
+            env=dict(launch.env),
+            cwd=launch.cwd,
+            stdin=launch.stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=launch.pass_fds,
+            start_new_session=True,
+        )
 
 
 async def _drain(process: asyncio.subprocess.Process, output: Tail, results: Head) -> None:
