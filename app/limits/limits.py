@@ -140,7 +140,8 @@ class CallLimits:
     async def _wait(self, slot: Slot) -> None:
         """Until the slot is granted, or has to be asked for again."""
         slot.is_waiting = True
-        await self._listen()
+        if await self._listen():
+            await self.look()  # it may have been granted before this process listened
         await slot.told.wait()
         slot.is_waiting = False
 
@@ -173,11 +174,14 @@ class CallLimits:
             except psycopg.Error as error:
                 log.warning("slots could not be renewed: %s", str(error).strip())
 
-    async def _listen(self) -> None:
+    async def _listen(self) -> bool:
+        """Whether this is the first time."""
         async with self._starting:
-            if not self._listening:
-                await self._listener.add(CHANNEL, self._heard)
-                self._listening = True
+            if self._listening:
+                return False
+            await self._listener.add(CHANNEL, self._heard)
+            self._listening = True
+            return True
 
     def _heard(self, payload: str | bytes | bytearray) -> None:
         text = payload if isinstance(payload, str) else bytes(payload).decode()
