@@ -16,7 +16,8 @@ from app.cli.failures import HINTS
 from app.cli.invocation import command
 from app.cli.lines import counted, duration
 from app.cli.output import emit, explain, row, say, table
-from app.cli.view import RunView
+from app.cli.view import RunView, head
+from app.cli.waiting import show_decisions, show_wait, steps
 from app.services import SAMPLE_PROJECT
 from app.tables import Project, State
 from app.usage.reports import Bill
@@ -26,6 +27,9 @@ STYLES = {"A": "green", "M": "yellow", "D": "red"}
 
 def show_ending(console: Console, view: RunView, *, next_steps: bool = True) -> None:
     _headline(console, view)
+    if any(wait.decided_at for wait in view.waits):
+        _title(console, "Decisions")
+        show_decisions(console, view.waits)
     if view.commit:
         _commit(console, view.commit)
     if names := documents(view):
@@ -74,10 +78,14 @@ def _headline(console: Console, view: RunView) -> None:
             _hint(console, error)
         case State.CANCELLED:
             say(console, ("cancelled", "bold yellow"), "; nothing was committed")
+        case State.WAITING if wait := view.open_wait:
+            show_wait(console, wait)
         case _:
             reason = f" ({run.reason})" if run.reason else ""
             say(console, (f"{run.state}{reason}", "bold yellow"))
     say(console, ("run ", "dim"), str(run.id))
+    if run.retry_of:
+        say(console, ("retry of ", "dim"), str(run.retry_of))
 
 
 def _hint(console: Console, error: Mapping[str, Any]) -> None:
@@ -137,6 +145,8 @@ def _next(console: Console, view: RunView) -> None:
 
 def _steps(view: RunView) -> Iterable[tuple[str, str]]:
     state = State(view.run.state)
+    if state is State.WAITING and view.open_wait:
+        yield from steps(view.open_wait, short(view))
     if view.commit and view.project:
         git = _git(view.project)
         yield "look at the commit", f"{git} show {view.commit['branch']}"
@@ -148,6 +158,8 @@ def _steps(view: RunView) -> Iterable[tuple[str, str]]:
         yield "see every phase and what it found", command("show", short(view), "--events")
         if view.workspace.is_dir():
             yield "look at its files", f"ls {shlex.quote(str(view.workspace))}"
+    if state in (State.FAILED, State.CANCELLED):
+        yield "try again from where it ended, as a new run", command("retry", short(view))
     if state is State.SUCCEEDED and view.project and view.project.name == SAMPLE_PROJECT:
         yield "run on your own repository with Claude (needs WORKBENCH_ANTHROPIC_API_KEY)", _own("anthropic")
         yield "or with a model of your own (openai: LM Studio, llama.cpp, vLLM)", _own("ollama")
@@ -177,7 +189,7 @@ def _git(project: Project) -> str:
 
 def short(view: RunView) -> str:
     """The head of the id; every command takes it."""
-    return str(view.run.id)[:8]
+    return head(view.run)
 
 
 def _title(console: Console, text: str) -> None:

@@ -30,6 +30,8 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     CANCELLED = 3
+    STOPPED = 4
+    """The run waits for a decision, or somebody paused it: it has not ended."""
 
 
 def guarded(command: Callable[[], object]) -> int:

@@ -104,6 +104,10 @@ def exit_code(view: RunView) -> Exit:
             return Exit.FAILED
         case State.CANCELLED:
             return Exit.CANCELLED
+        case State.WAITING:
+            return Exit.STOPPED
+        case State.PAUSED if view.run.reason != "step":
+            return Exit.STOPPED
     return Exit.SUCCEEDED
 
 

@@ -18,6 +18,7 @@ MARKS = {
     Outcome.REJECTED: ("↩", "yellow"),
     Outcome.SUSPECT: ("↩", "yellow"),
     Outcome.FAILED: ("✗", "red"),
+    Outcome.WAITING: ("…", "yellow"),
     Outcome.ABANDONED: ("·", "dim"),
     Outcome.CANCELLED: ("·", "dim"),
     Outcome.RUNNING: ("·", "dim"),
@@ -88,7 +89,19 @@ def _item(text: str) -> Table:
 def note(phase: PhaseView) -> str:
     """What the phase made, in a few words."""
     asked = f"asked {len(phase.calls)} times" if len(phase.calls) > 1 else ""
-    return ", ".join(part for part in (_made(phase), asked) if part)
+    parts = (_made(phase), _decided(phase), asked, _again(phase))
+    return ", ".join(part for part in parts if part)
+
+
+def _decided(phase: PhaseView) -> str:
+    """Who decided an approval, or brought an event."""
+    by = (phase.row.detail or {}).get("by")
+    return f"by {one_line(str(by), 40)}" if by else ""
+
+
+def _again(phase: PhaseView) -> str:
+    """A worker died, was drained or lost its database before; after a decision another try is the rule."""
+    return f"try {phase.row.attempt + 1}" if phase.row.attempt and not _decided(phase) else ""
 
 
 def _made(phase: PhaseView) -> str:

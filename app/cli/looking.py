@@ -6,7 +6,6 @@ import json
 import sys
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from app.artifacts import store as artifacts
 from app.cli import view as views
@@ -16,7 +15,7 @@ from app.cli.invocation import command
 from app.cli.lines import duration, finished
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, one_line, print_json, row, safe, say, stdout, table
-from app.cli.view import RunView, bill_json
+from app.cli.view import RunView, bill_json, row_json
 from app.cli.working import full_json
 from app.errors import unknown
 from app.pipelines import documents, events, store
@@ -37,7 +36,7 @@ def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
 
     found = with_services(read_settings(), read)
     if as_json:
-        print_json([_row_json(run) for run in found])
+        print_json([row_json(run) for run in found])
         return
     if not found:
         say(stdout(), f"no runs yet; `{command('demo')}` makes one")
@@ -137,16 +136,3 @@ def _sum(bills: list[Bill]) -> Bill:
         sum(bill.unpriced for bill in bills),
         sum(bill.open for bill in bills),
     )
-
-
-def _row_json(run: Pipeline) -> dict[str, Any]:
-    return {
-        "id": str(run.id),
-        "state": run.state,
-        "reason": run.reason,
-        "definition": run.definition,
-        "epic_description": run.epic_description,
-        "created_at": run.created_at.isoformat(),
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "error": run.error,
-    }

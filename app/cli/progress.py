@@ -13,7 +13,8 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from app.cli.lines import columns, duration, finished
-from app.cli.output import emit, line, one_line
+from app.cli.output import emit, line
+from app.cli.telling import told
 from app.cli.view import PhaseView, RunView
 from app.tables import Event, Outcome
 
@@ -64,11 +65,8 @@ class Progress:
             emit(self._console, part)
 
     def _tell(self, event: Event) -> None:
-        if event.kind == "path_refused":
-            what = one_line(f"{event.data.get('path')!r}: {event.data.get('reason') or 'not allowed'}")
-            self._console.print(line("    ", ("refused to write ", "yellow"), what, "; the model is told"))
-        elif event.kind == "cancel_requested":
-            self._console.print(line("    ", ("cancelling", "yellow")))
+        if parts := told(event):
+            self._console.print(line("    ", *parts))
 
     def _now(self, phase: PhaseView | None) -> None:
         if phase is None:

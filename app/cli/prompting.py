@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import getpass
-import os
 import sys
 from pathlib import Path
 
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, safe, say, stdout, table
+from app.cli.person import person
 from app.cli.prompt_file import read_prompt, write_prompt
 from app.errors import Invalid
 from app.pipelines.phases.inputs import SAMPLE
@@ -57,9 +56,9 @@ def add(role: str, file: Path, message: str, label: str | None) -> None:
     async def write(services: Services) -> RolePrompt:
         await check(services.renderer, prompt, SAMPLE)
         async with services.database.transaction() as session:
-            stored = await store.add(session, prompt, message=message.strip(), by=_person())
+            stored = await store.add(session, prompt, message=message.strip(), by=person())
             if label is not None:
-                await store.move_label(session, role, label, stored.version, by=_person())
+                await store.move_label(session, role, label, stored.version, by=person())
             return stored
 
     stored = with_services(read_settings(), write)
@@ -73,7 +72,7 @@ def add(role: str, file: Path, message: str, label: str | None) -> None:
 def move(role: str, label: str, version: int) -> None:
     async def write(services: Services) -> None:
         async with services.database.transaction() as session:
-            await store.move_label(session, role, label, version, by=_person())
+            await store.move_label(session, role, label, version, by=person())
 
     with_services(read_settings(), write)
     say(stdout(), f"{label} of {role} points at version {version}")
@@ -89,11 +88,3 @@ def diff(role: str, old: int, new: int) -> None:
     names = f"{role}@{old}", f"{role}@{new}"
     for text in difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""):
         say(stdout(), (text, STYLES.get(text[:1], "")))
-
-
-def _person() -> str:
-    """Who works here, for the record of a version."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        return f"uid {os.getuid()}"

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from app.artifacts import store as artifacts
-from app.pipelines import projects, store
+from app.cli.waiting import wait_json
+from app.pipelines import projects, store, waits
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.services import Services
-from app.tables import Outcome, PhaseRun, Pipeline, Project, PromptUsage, State
+from app.tables import Decision, Outcome, PhaseRun, Pipeline, Project, PromptUsage, State, Wait
 from app.usage import reports
 from app.usage.reports import Bill
 from app.usage.tokens import Tokens
@@ -70,6 +71,13 @@ class RunView:
     total: Bill
     workspace: Path
     """Where its files are; the folder need not exist."""
+    waits: tuple[Wait, ...]
+    """All that it asked for, oldest first."""
+
+    @property
+    def open_wait(self) -> Wait | None:
+        """What it waits for now."""
+        return next((wait for wait in self.waits if wait.decision == Decision.OPEN), None)
 
     @property
     def backends(self) -> frozenset[str]:
@@ -100,6 +108,8 @@ async def read(services: Services, pipeline_id: UUID) -> RunView:
     """The run as it is now. Raises `NotFound`."""
     async with services.database.transaction() as session:
         run = await store.get(session, pipeline_id)
+        # before the artifacts: what is shown is never older than the content that it is shown for
+        asked_for = await waits.of_run(session, pipeline_id)
         snapshot = await store.snapshot(session, run.snapshot)
         rows = await store.phase_runs(session, pipeline_id)
         made = {row.phase_run_id: row.body for row in await artifacts.every(session, pipeline_id)}
@@ -121,6 +131,7 @@ async def read(services: Services, pipeline_id: UUID) -> RunView:
             bills=tuple(await reports.by_phase(session, pipeline_id)),
             total=await reports.total(session, pipeline_id),
             workspace=workspace_folder(services.settings.state_dir, str(run.id), run.fence),
+            waits=tuple(asked_for),
         )
 
 
@@ -128,25 +139,40 @@ def as_json(view: RunView) -> dict[str, Any]:
     """Everything but the texts of the artifacts."""
     run = view.run
     return {
-        "id": str(run.id),
-        "state": run.state,
-        "reason": run.reason,
-        "error": run.error,
-        "epic_description": run.epic_description,
-        "definition": run.definition,
+        **row_json(run),
         "project": view.project.name if view.project else None,
         "repository": view.project.path if view.project else None,
         "base_commit": run.base_commit,
-        "created_at": run.created_at.isoformat(),
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "pruned_at": run.pruned_at.isoformat() if run.pruned_at else None,
         "recorded": view.recorded,
         "unsandboxed": any(phase.unsandboxed for phase in view.phases),
         "phases": [_phase_json(phase) for phase in view.phases],
         "artifacts": list(view.artifacts),
         "commit": view.commit,
+        "waits": [wait_json(wait) for wait in view.waits],
         "usage": {"phases": [bill_json(bill) for bill in view.bills], "total": bill_json(view.total)},
     }
+
+
+def row_json(run: Pipeline) -> dict[str, Any]:
+    """The run alone."""
+    return {
+        "id": str(run.id),
+        "state": run.state,
+        "reason": run.reason,
+        "asked": run.asked,
+        "definition": run.definition,
+        "epic_description": run.epic_description,
+        "retry_of": str(run.retry_of) if run.retry_of else None,
+        "created_at": run.created_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "error": run.error,
+    }
+
+
+def head(run: Pipeline) -> str:
+    """The head of the id; every command takes it."""
+    return str(run.id)[:8]
 
 
 def bill_json(bill: Bill) -> dict[str, Any]:

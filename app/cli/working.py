@@ -1,4 +1,4 @@
-"""Carries out `demo` and `run`: check what is needed, create the run, follow it, show how it ended."""
+"""Carries out `demo`, `run` and `retry`: check what is needed, create the run, follow it, show its end."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from app.cli.epic import read_epic
 from app.cli.failures import Exit
 from app.cli.find import find_run
 from app.cli.follow import Left, exit_code, follow, say_left
+from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
 from app.cli.options import BackendChoice
 from app.cli.output import one_line, print_json, say, stdout
 from app.cli.repository import given, project_for
-from app.cli.view import RunView
+from app.cli.view import RunView, head
+from app.cli.waiting import steps, subject
+from app.errors import Conflict
 from app.pipelines import events
 from app.pipelines.creation import NEEDS_PROJECT
+from app.pipelines.retrying import Again
 from app.pipelines.service import check_epic, is_finished
 from app.pipelines.snapshot import Snapshot
 from app.pipelines.states import check_move
@@ -87,9 +91,30 @@ def resume(text: str, *, step: bool, as_json: bool) -> Exit:
         run = await services.pipelines.get(await find_run(services, text))
         if is_finished(run):
             check_move(State(run.state), State.QUEUED)
+        if wait := (await views.read(services, run.id)).open_wait:
+            how = " or ".join(f"`{step}`" for _, step in steps(wait, head(run)))
+            raise Conflict(f"the run waits for {subject(wait)}", hint=how)
         return run
 
     return _carry_out(read_settings(), find, _target(step), as_json=as_json)
+
+
+def retry(text: str, again: Again, *, start: bool, as_json: bool) -> Exit:
+    """A new run that goes on from a phase of a finished one."""
+    settings = read_settings()
+
+    async def create(services: Services) -> Pipeline:
+        return await services.pipelines.retry(await find_run(services, text), again)
+
+    if start:
+        return _carry_out(settings, create, Target.END, as_json=as_json)
+    run = with_services(settings, create)
+    if as_json:
+        print_json(views.row_json(run))
+    else:
+        say(stdout(), ("run ", "dim"), str(run.id), "  ", (run.state, "bold"))
+        say(stdout(), "start it: ", command("run", "--resume", head(run)))
+    return Exit.SUCCEEDED
 
 
 def _carry_out(
