@@ -75,6 +75,10 @@ async def test_what_may_run_code_or_make_tokens_needs_an_admin(settings: Setting
     for method, path in (
         ("POST", "/projects"),
         ("PUT", "/projects/name"),
+        ("POST", "/destinations"),
+        ("GET", "/destinations/name"),
+        ("PUT", "/destinations/name"),
+        ("DELETE", "/destinations/name"),
         ("POST", "/tokens"),
         ("GET", "/tokens"),
         ("DELETE", "/tokens/1"),
