@@ -1,0 +1,1 @@
+"""Runs under fire: workers are killed and frozen, Postgres is stopped; then invariants are checked."""
