@@ -113,14 +113,15 @@ async def _reason(connection: psycopg.AsyncConnection, held: Held) -> StaleFence
     query = "SELECT asked FROM pipelines WHERE id = %s AND fence = %s AND worker IS NOT NULL"
     cursor = await connection.execute(query, (held.lease.pipeline_id, held.lease.fence))
     row = await cursor.fetchone()
-    asked = None if row is None or row[0] is None else Asked(row[0])
-    if row is None or asked == held.asked:
+    if row is None:
         return stale(held.lease)
-    return AskedMeanwhile(asked)
+    return AskedMeanwhile(None if row[0] is None else Asked(row[0]))  # or asked and taken back
 
 
 def _ask(checkpoint: Checkpoint) -> Ask | None:
-    return checkpoint.ended.result.asks if checkpoint.ended else None
+    """What the run waits for; nothing once it was cancelled."""
+    waits = checkpoint.ended is not None and checkpoint.move.state is State.WAITING
+    return checkpoint.ended.result.asks if checkpoint.ended and waits else None
 
 
 def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -136,6 +137,7 @@ def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
         "round": move.at.round,
         "attempts": checkpoint.attempts,
         "holds": move.state is State.RUNNING,
+        "waits": move.state is State.WAITING,
         "terminal": move.state in TERMINAL,
         "kinds": [kind for kind, _ in checkpoint.events],
         "data": [_json(data) for _, data in checkpoint.events],
@@ -203,7 +205,7 @@ run AS (
         event_count = event_count + cardinality(%(kinds)s::text[]),
         worker = CASE WHEN %(holds)s THEN worker END,
         lease_expires_at = CASE WHEN %(holds)s THEN lease_expires_at END,
-        asked = CASE WHEN %(holds)s THEN asked END,
+        asked = CASE WHEN %(holds)s OR %(waits)s THEN asked END,
         updated_at = clock_timestamp(),
         finished_at = CASE WHEN %(terminal)s THEN clock_timestamp() END
     WHERE id = %(id)s AND fence = %(fence)s AND worker IS NOT NULL
@@ -267,7 +269,8 @@ ABANDON = """
     WHERE pipeline_id = %(id)s AND outcome = 'running' AND fence < %(fence)s
 """
 REACHED = """
-    SELECT opened.id AS opened, wait.decision
+    SELECT opened.id AS opened,
+           CASE WHEN state = 'waiting' THEN coalesce(wait.decision, 'granted') END AS decision
     FROM pipelines
     LEFT JOIN phase_runs AS ended ON ended.id = %(ended)s
     LEFT JOIN phase_runs AS opened ON opened.pipeline_id = pipelines.id AND opened.outcome = 'running'

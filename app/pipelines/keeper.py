@@ -93,9 +93,9 @@ class LeaseKeeper:
 
     async def _renew_while_any(self) -> None:
         while self._kept:
-            self._hurry.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), self._duration_s / RENEWALS)
+            self._hurry.clear()  # before the look, so that a request during it is not overlooked
             try:
                 await self._renew()
             except (psycopg.Error, PoolTimeout, PoolClosed, OSError, TimeoutError) as error:
@@ -103,6 +103,8 @@ class LeaseKeeper:
 
     async def _renew(self) -> None:
         kept = list(self._kept.values())
+        if not kept:
+            return
         async with asyncio.timeout(self._duration_s / 2), self._database.connection() as connection:
             with failpoint("database.renew"):
                 asked = await leases.renew(connection, [one.held.lease for one in kept], self._duration_s)

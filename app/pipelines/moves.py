@@ -69,6 +69,8 @@ def after(snapshot: Snapshot, at: Standing, result: PhaseResult, rejections: int
             return _back(snapshot, at, result, rejections, wishes)
         case Outcome.WAITING if result.asks is not None:
             return Move(State.WAITING, at, result.asks.reason)
+        case Outcome.ABANDONED if wishes.asked is Asked.PAUSE:
+            return Move(State.PAUSED, at, "user")
         case Outcome.ABANDONED:
             return Move(State.QUEUED, at)
         case _:

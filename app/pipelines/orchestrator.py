@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -23,8 +23,11 @@ from app.queue.listener import Listener
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = timedelta(seconds=2)
-SUSPECT = 1
-"""A run whose last worker died while it held it: it may be what killed it."""
+SUSPECT = 2
+"""So many workers died while they held the run: it may be what killed them.
+
+One death makes no suspect: all runs of a worker that was killed are to be picked up at once.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,32 +66,37 @@ class PhaseExecutionOrchestrator:
         """Use one wake-up. Returns after how long to ask again, or None when there is nothing left to do."""
         if draining.is_set():
             return timedelta(0)
-        async with AsyncExitStack() as stack:
-            async with self._database.connection() as connection:
-                run = await leases.peek(connection, pipeline_id)
-            if run is None or not run.wants_a_worker:
-                return None
-            if run.held_for_s > 0:
-                return timedelta(seconds=run.held_for_s + 0.1)
-            if not run.is_here() and run.waited_s < self._terms.elsewhere_s:
-                return ASK_AGAIN  # another host may have the repository
+        async with self._database.connection() as connection:
+            run = await leases.peek(connection, pipeline_id)
+        if run is None or not run.wants_a_worker:
+            return None
+        if run.held_for_s > 0:
+            return timedelta(seconds=run.held_for_s + 0.1)
+        if not run.is_here() and run.waited_s < self._terms.elsewhere_s:
+            return ASK_AGAIN  # another host may have the repository
+        with ExitStack() as suspicion:
             if run.attempts >= SUSPECT:  # one at a time, so that it takes no other suspect with it
-                await stack.enter_async_context(self._suspects)
-            return await self._take(pipeline_id, draining)
+                if self._suspects.locked():
+                    return ASK_AGAIN  # and leaves its place to others
+                await self._suspects.acquire()
+                suspicion.callback(self._suspects.release)
+            return await self._take(pipeline_id, draining, suspicion)
 
     async def close(self) -> None:
         """Ends what runs beside the walks; the walks themselves are over by now."""
         await self._keeper.close()
         await self._announcer.flush()
 
-    async def _take(self, pipeline_id: UUID, draining: asyncio.Event) -> timedelta | None:
+    async def _take(
+        self, pipeline_id: UUID, draining: asyncio.Event, suspicion: ExitStack
+    ) -> timedelta | None:
         async with self._database.connection() as connection:
             with failpoint("database.take"):
                 held = await leases.take(connection, pipeline_id, self._worker, self._terms.duration_s)
         if held is None:
             return ASK_AGAIN  # somebody was faster, or it wants no worker any more: the next look tells
         try:
-            await self._walk(held, draining)
+            await self._walk(held, draining, suspicion)
         except StaleFence as stale:
             log.info("%s", stale.message)
             return timedelta(seconds=self._terms.duration_s / 2)
@@ -97,9 +105,9 @@ class PhaseExecutionOrchestrator:
                 self.batch_run_ended.set()
         return None
 
-    async def _walk(self, held: Held, draining: asyncio.Event) -> None:
+    async def _walk(self, held: Held, draining: asyncio.Event, suspicion: ExitStack) -> None:
         async with self._keeper.keep(held) as kept:
-            walk = Walk(self._work, kept, draining)
+            walk = Walk(self._work, kept, draining, survived=suspicion.close)
             if held.attempts > self._terms.max_attempts:
                 await walk.give_up(self._terms.max_attempts)
             else:

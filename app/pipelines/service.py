@@ -172,8 +172,9 @@ class PipelineService:
             if run.state == State.RUNNING:
                 await _ask(session, run, Asked.CANCEL)
             else:
+                await waits.withdraw(session, run, State.CANCELLED.value)
                 run.state = State.CANCELLED
-                run.reason = None
+                run.reason = run.asked = None
                 run.finished_at = run.updated_at = func.clock_timestamp()
                 await events.append(session, run, "cancelled", {})
         return await self.get(pipeline_id)

@@ -19,7 +19,7 @@ MOVES: dict[State, frozenset[State]] = {
         }
     ),
     State.PAUSED: frozenset({State.QUEUED, State.CANCELLED}),
-    State.WAITING: frozenset({State.QUEUED, State.FAILED, State.CANCELLED}),
+    State.WAITING: frozenset({State.QUEUED, State.PAUSED, State.FAILED, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),

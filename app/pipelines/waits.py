@@ -16,7 +16,7 @@ from app.pipelines import events, store
 from app.pipelines.snapshot import Snapshot
 from app.pipelines.states import TERMINAL
 from app.queue.wakeups import wake
-from app.tables import Decision, Pipeline, State, Wait, WaitReason
+from app.tables import Asked, Decision, Pipeline, State, Wait, WaitReason
 
 BY_DEADLINE = "deadline"
 
@@ -101,15 +101,32 @@ async def expire(session: AsyncSession) -> int:
 
 
 async def resume(session: AsyncSession, pipeline_id: UUID) -> None:
-    """Queue a waiting run whose wait is decided; one that does not wait is left alone."""
+    """Queue a waiting run whose wait is decided; one that does not wait is left alone.
+
+    It pauses instead when that was asked of it while it still ran.
+    """
     run = await store.get(session, pipeline_id, lock=True)
     if run.state != State.WAITING or await _open(session, run) is not None:
+        return
+    if run.asked == Asked.PAUSE:
+        run.state, run.reason, run.asked = State.PAUSED, "user", None
+        run.updated_at = func.clock_timestamp()
+        await events.append(session, run, "paused", {"reason": run.reason})
         return
     run.state = State.QUEUED
     run.reason = None
     run.updated_at = func.clock_timestamp()
     await wake(session, {run.id: run.priority})
     await events.append(session, run, "queued", {"target": run.target})
+
+
+async def withdraw(session: AsyncSession, run: Pipeline, by: str) -> None:
+    """Nothing is decided any more for a run that ends. The caller has locked its row."""
+    wait = await _open(session, run)
+    if wait is not None:
+        wait.decision = Decision.REFUSED
+        wait.decided_at = func.clock_timestamp()
+        wait.decided_by = by
 
 
 async def page(

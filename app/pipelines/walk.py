@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg_pool import PoolTimeout
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from app.db import Database
 from app.digests import storable
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 DRAINED = "drained"
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 """The database does not answer, or not any more. In a phase the same comes wrapped by the ORM."""
-LOST_IN_A_PHASE = (*LOST, OperationalError, InterfaceError)
+LOST_IN_A_PHASE = (*LOST, OperationalError, InterfaceError, InternalError, PoolExhausted)
+"""An `InternalError` is a session that the server ended while this process was frozen in a transaction."""
 
 
 class AccessRefused(Forbidden):
@@ -76,8 +78,16 @@ class Opened:
 class Walk:
     """Ends when the run ends, pauses, waits, is handed back, or belongs to somebody else."""
 
-    def __init__(self, work: Work, kept: Kept, draining: asyncio.Event) -> None:
+    def __init__(
+        self,
+        work: Work,
+        kept: Kept,
+        draining: asyncio.Event,
+        survived: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`survived` is called whenever a phase was closed."""
         self._work = work
+        self._survived = survived
         self._kept = kept
         self._held = kept.held
         self._draining = draining
@@ -125,7 +135,8 @@ class Walk:
             move = self._before()
             spec = snapshot.phases[self._at.position] if move.goes_on else None
             events = _events(move, None, spec)
-            checkpoint = Checkpoint(move, self._held.attempts, events, opens=spec)
+            attempts = self._held.attempts - (not move.goes_on)  # a pick-up that only ends or pauses is none
+            checkpoint = Checkpoint(move, attempts, events, opens=spec)
             with suppress(AskedMeanwhile):
                 return self._opened(await self._write(checkpoint), spec)
 
@@ -161,6 +172,7 @@ class Walk:
         if result.artifact is not None and spec.artifact is not None:
             self._history.artifacts[spec.artifact] = result.artifact
         self._at = move.at
+        self._survived()
         await self._let_go(move, written)
         return self._opened(written, following)
 
@@ -238,6 +250,8 @@ class Walk:
             raise stale(self._held.lease)
         if self._kept.stop.is_set():
             return PhaseResult(Outcome.CANCELLED)
+        if not drain.done() or drain.cancelled():
+            return failure("internal", "the phase cancelled itself", {})
         return PhaseResult(Outcome.ABANDONED, detail={"code": DRAINED})
 
     async def _drained(self) -> None:

@@ -15,7 +15,7 @@ ALLOWED = {
     "queued": "running paused failed cancelled",
     "running": "queued paused waiting succeeded failed cancelled",
     "paused": "queued cancelled",
-    "waiting": "queued failed cancelled",
+    "waiting": "queued paused failed cancelled",
     "succeeded": "",
     "failed": "",
     "cancelled": "",
