@@ -50,16 +50,16 @@ class Hears(Protocol):
 class CallLimits:
     """The slots of this process. One statement asks, one gives back; whoever gives back grants the next."""
 
-    def __init__(self, database: Database, listener: Hears, *, wait_s: float) -> None:
+    def __init__(self, database: Database, listener: Hears, *, wait_s: float, look_s: float = LOOK_S) -> None:
         self._database = database
         self._listener = listener
         self._wait_s = wait_s
+        self._look_s = look_s
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._slots: dict[UUID, Slot] = {}
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
-        self._listening = False
-        self._starting = asyncio.Lock()
+        self._listening: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def slot(
@@ -102,17 +102,19 @@ class CallLimits:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         await asyncio.gather(*self._leaving)
-        if self._listening:
+        if self._listening is not None:
+            await asyncio.gather(self._listening, return_exceptions=True)
             await self._listener.remove(CHANNEL, self._heard)
 
     async def _enter(self, slot: Slot) -> None:
         """Until the slot is granted, at most as long as a call may wait."""
+        await self._ask(slot)
         try:
             async with asyncio.timeout(self._wait_s):
                 while not slot.is_granted:
-                    await self._ask(slot)
+                    await self._wait(slot)
                     if not slot.is_granted:
-                        await self._wait(slot)
+                        await self._ask(slot)
         except TimeoutError:
             raise LimitWaitExceeded(
                 f"{slot.backend} and {slot.profile} had no room within {self._wait_s:g} s "
@@ -140,8 +142,7 @@ class CallLimits:
     async def _wait(self, slot: Slot) -> None:
         """Until the slot is granted, or has to be asked for again."""
         slot.is_waiting = True
-        if await self._listen():
-            await self.look()  # it may have been granted before this process listened
+        await self._listen()
         await slot.told.wait()
         slot.is_waiting = False
 
@@ -165,7 +166,7 @@ class CallLimits:
         """Look again and again while this process holds a slot or waits for one."""
         looks = 0
         while self._slots:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._look_s)
             looks += 1
             if looks % RENEW_LOOKS and not any(slot.is_waiting for slot in self._slots.values()):
                 continue
@@ -174,14 +175,16 @@ class CallLimits:
             except psycopg.Error as error:
                 log.warning("slots could not be renewed: %s", str(error).strip())
 
-    async def _listen(self) -> bool:
-        """Whether this is the first time."""
-        async with self._starting:
-            if self._listening:
-                return False
-            await self._listener.add(CHANNEL, self._heard)
-            self._listening = True
-            return True
+    async def _listen(self) -> None:
+        """Once for all calls of this process; the one that began it may be cancelled meanwhile."""
+        begun = self._listening
+        if begun is None or (begun.done() and (begun.cancelled() or begun.exception())):
+            begun = self._listening = asyncio.create_task(self._begin_to_listen())
+        await asyncio.shield(begun)
+
+    async def _begin_to_listen(self) -> None:
+        await self._listener.add(CHANNEL, self._heard)
+        await self.look()  # for what was granted before
 
     def _heard(self, payload: str | bytes | bytearray) -> None:
         text = payload if isinstance(payload, str) else bytes(payload).decode()

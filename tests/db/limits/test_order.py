@@ -17,7 +17,7 @@ from app.tables import Priority
 from tests.db.limiting import Holding, held, limit, process, waiting
 from tests.db.scripted import soon
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PRIORITIES = st.sampled_from(list(Priority))
 
 

@@ -56,7 +56,7 @@ async def test_three_processes_never_have_more_calls_in_flight_than_the_limit(
 ) -> None:
     await limit(database, max_concurrent=3)
     await say(database, "CREATE TABLE inside (id bigint GENERATED ALWAYS AS IDENTITY)")
-    command = (sys.executable, str(HAMMER), database_url, "60")
+    command = (sys.executable, str(HAMMER), database_url, "25")
     started = [
         await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE
@@ -182,13 +182,12 @@ async def test_whoever_ends_a_call_tells_the_process_whose_turn_it_is(database: 
 
 async def test_a_turn_that_was_not_heard_of_is_found_by_looking(database: Database) -> None:
     await limit(database, max_concurrent=1)
-    deaf = CallLimits(database, Deaf(), wait_s=30)
+    deaf = CallLimits(database, Deaf(), wait_s=30, look_s=0.01)
     async with process(database) as limits:
         first = await held(limits)
         second = await waiting(database, deaf)
         await first.end()
-        assert not second.inside.is_set()
-        await deaf.look()
+        await soon(second.inside.wait())
         await second.end()
     await deaf.close()
 
@@ -236,6 +235,33 @@ async def test_an_answer_is_kept_although_its_slot_can_not_be_given_back(
         await lost.close()
         await call.end()
     assert await count(database) == 1
+
+
+class Reluctant(Deaf):
+    """A listener that fails the first time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def add(self, channel: str, callback: Callable[[str | bytes | bytearray], None]) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise psycopg.OperationalError("the connection is lost")
+
+
+async def test_a_call_that_can_not_hear_of_its_turn_fails_and_the_next_tries_again(
+    database: Database,
+) -> None:
+    await limit(database, max_concurrent=1)
+    limits = CallLimits(database, listener := Reluctant(), wait_s=30)
+    first = await held(limits)
+    with pytest.raises(psycopg.OperationalError):
+        await soon(Holding(limits).task)
+    second = await waiting(database, limits)
+    await first.end()
+    await second.end()
+    await limits.close()
+    assert (listener.asked, await count(database)) == (2, 0)
 
 
 async def test_the_limits_end_when_every_slot_is_given_back(database: Database) -> None:

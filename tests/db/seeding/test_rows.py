@@ -17,7 +17,15 @@ from app.prompts.store import PRODUCTION
 from app.seeding.files import load_seeds
 from app.seeding.rows import Report, seed
 from app.seeding.values import SchemaSeed, Seeds
-from app.tables import ArtifactSchema, ModelProfile, PhaseConfiguration, PipelineDefinition, RolePrompt, Route
+from app.tables import (
+    ArtifactSchema,
+    CallLimit,
+    ModelProfile,
+    PhaseConfiguration,
+    PipelineDefinition,
+    RolePrompt,
+    Route,
+)
 from tests.db.scripted import Scripted
 
 KINDS = {name: Scripted() for name in ("llm", "tests", "commit")}
@@ -93,6 +101,7 @@ async def test_a_label_that_a_person_moved_stays(database: Database, theirs: str
 
 EDITS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "model_profiles claude": (ModelProfile, "name", {"max_output_tokens": 7}),
+    "call_limits backend:ollama": (CallLimit, "name", {"max_concurrent": 7}),
     "routes light": (Route, "name", {"profile": "claude-opus"}),
     "artifact_schemas thing": (ArtifactSchema, "id", {"json_schema": {"type": "object", "title": "mine"}}),
     "pipeline_definitions software": (PipelineDefinition, "name", {"description": "mine"}),
