@@ -27,6 +27,13 @@ format:
 lock:
     {{ compile }} --upgrade --output-file requirements.lock
     {{ compile }} --upgrade --group dev --constraint requirements.lock --output-file requirements-dev.lock
+    {{ compile }} --upgrade --group benchmarks --constraint requirements.lock --output-file requirements-benchmarks.lock
+
+# Measure the engine beside a floor and other engines, which have an environment of their own
+bench *arguments:
+    test -d .venv/benchmarks || python -m venv .venv/benchmarks
+    .venv/benchmarks/bin/pip install --quiet --require-hashes --requirement requirements-benchmarks.lock
+    .venv/benchmarks/bin/python -m tests.benchmarks {{ arguments }}
 
 run *arguments:
     ./run.sh {{ arguments }}

@@ -84,7 +84,7 @@ class Finding(Crew):
         await self._contender.submit(self._url, workload, runs)
         [(begun,)] = self._connection.execute("SELECT extract(epoch FROM clock_timestamp())::float")
         await self._until_idle()
-        return max(ended for _, ended in self._contender.newest(self._connection, runs)) - begun
+        return float(max(ended for _, ended in self._contender.newest(self._connection, runs)) - begun)
 
     async def latencies(self, workload: Workload, runs: int) -> list[float]:
         took = []
@@ -108,7 +108,7 @@ class Told(Crew):
     async def run(self, workload: Workload, runs: int) -> float:
         share = -(-runs // len(self._processes))
         answers = await self._order(Order(workload, share, self._concurrency))
-        return max(answer["seconds"] for answer in answers)
+        return max(float(answer["seconds"]) for answer in answers)
 
     async def latencies(self, workload: Workload, runs: int) -> list[float]:
         return [took for answer in await self._order(Order(workload, runs, 1)) for took in answer["each"]]

@@ -1,4 +1,4 @@
-"""One worker process of a contender: `python -m tests.benchmarks.work NAME CONCURRENCY`, the URL in DATABASE."""
+"""One worker process of a contender: `python -m tests.benchmarks.work NAME CONCURRENCY`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ TABLES = """
         id uuid PRIMARY KEY, workload text NOT NULL, input text NOT NULL, state text NOT NULL,
         position int NOT NULL DEFAULT 0, fence bigint NOT NULL DEFAULT 0, worker text,
         lease_expires_at timestamptz, event_count bigint NOT NULL DEFAULT 0,
-        created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(),
+        created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         finished_at timestamptz
     );
     CREATE INDEX live ON runs (created_at) WHERE state IN ('queued', 'running');

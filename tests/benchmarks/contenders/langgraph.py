@@ -1,8 +1,8 @@
 """LangGraph with its Postgres checkpointer: a graph of one node per phase, checkpointed after each.
 
-As its documentation has it: the asynchronous saver over a connection pool, with autocommit. `durability="sync"`
-makes a step wait for its checkpoint, which is what every contender does here. It has no queue: the worker
-starts its runs itself, which spares it the claim that ours and the floor make.
+As its documentation has it: the asynchronous saver over a connection pool, with autocommit.
+`durability="sync"` makes a step wait for its checkpoint, which is what every contender does here. It has no
+queue: the worker starts its runs itself, which spares it the claim that ours and the floor make.
 """
 
 from __future__ import annotations

@@ -48,9 +48,7 @@ class Answering:
         return []
 
 
-KINDS: Mapping[str, PhaseKind] = {
-    name: Answering(workload.sleep_s) for name, workload in WORKLOADS.items()
-}
+KINDS: Mapping[str, PhaseKind] = {name: Answering(workload.sleep_s) for name, workload in WORKLOADS.items()}
 
 
 class Workbench:
