@@ -10,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from app.db import Database
-from app.pipelines import definitions, events, store
-from app.pipelines.batches.feeder import Feeder
+from app.pipelines import definitions, events, leases, store
 from app.pipelines.configuration import ConfigurationLoader, RowSource
 from app.pipelines.definition import Definition, Phase
+from app.pipelines.leases import Held
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseKind, PhaseResult
 from app.pipelines.service import PipelineService
+from app.pipelines.walk import Patience
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
 from app.queue.listener import Listener
@@ -27,6 +28,7 @@ from app.worker import Worker
 LIMIT_S = 30
 """No test waits longer for an event that has to come."""
 PASS = PhaseResult(Outcome.PASSED)
+WRITTEN = ("pipelines", "phase_runs", "events", "artifacts", "waits", "commit_intents", "pgqueuer")
 Run = Callable[[PhaseContext], Awaitable[PhaseResult]]
 
 
@@ -109,9 +111,42 @@ class Engine:
         return await self.service.start(run.id)
 
     def orchestrator(
-        self, worker: str = "w", lease_s: float = 60, attempts: int = 5
+        self,
+        worker: str = "w",
+        lease_s: float = 60,
+        attempts: int = 5,
+        *,
+        listening: bool = False,
+        patience: Patience | None = None,
     ) -> PhaseExecutionOrchestrator:
-        return PhaseExecutionOrchestrator(self.database, self.kinds, worker, LeaseTerms(lease_s, attempts))
+        terms = LeaseTerms(lease_s, attempts, patience=patience or Patience())
+        listener = self.listener if listening else None
+        return PhaseExecutionOrchestrator(self.database, self.kinds, worker, terms, listener)
+
+    async def take(self, run: Pipeline, worker: str = "w") -> Held | None:
+        """The lease alone, with nobody who walks."""
+        async with self.database.connection() as connection:
+            return await leases.take(connection, run.id, worker, 60)
+
+    async def taken(self, run: Pipeline, worker: str = "w") -> Held:
+        held = await self.take(run, worker)
+        assert held is not None, "somebody else holds it"
+        return held
+
+    async def expire(self, run: Pipeline) -> None:
+        """The lease's time is up, as if its worker had been frozen or dead for that long."""
+        past = "UPDATE pipelines SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = %s"
+        async with self.database.connection() as connection:
+            await connection.execute(past, (run.id,))
+
+    async def everything(self) -> list[object]:
+        """All that a walk writes, in an order that does not change."""
+        rows: list[object] = []
+        async with self.database.connection() as connection:
+            for table in WRITTEN:
+                query = f"SELECT to_jsonb({table}) FROM {table} ORDER BY to_jsonb({table})::text"  # noqa: S608
+                rows += await (await connection.execute(query.encode())).fetchall()
+        return rows
 
     async def walk(self, run: Pipeline, **terms: Any) -> Pipeline:
         """Use one wake-up for the run."""
@@ -149,7 +184,7 @@ async def open_engine(database: Database) -> AsyncIterator[Engine]:
 
 
 @asynccontextmanager
-async def working(*workers: Worker | Feeder) -> AsyncIterator[None]:
+async def working(*workers: Worker) -> AsyncIterator[None]:
     """The workers at work until the block ends."""
     stop = asyncio.Event()
     tasks = [asyncio.create_task(worker.work(stop)) for worker in workers]

@@ -5,113 +5,186 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
-from sqlalchemy import func, text, update
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.artifacts import store as artifacts
 from app.errors import NotFound
 from app.pipelines import checkpoints, leases
-from app.pipelines.checkpoints import Opened
-from app.pipelines.leases import Busy, Lease, StaleFence
+from app.pipelines.checkpoints import Checkpoint, Ended, Written
+from app.pipelines.leases import Held, Lease, StaleFence
+from app.pipelines.moves import Move, Standing
 from app.pipelines.phases.kind import PhaseContext, PhaseResult
-from app.tables import CommitIntent, Pipeline
+from app.pipelines.snapshots import Snapshots
+from app.tables import Asked, Outcome, Pipeline, State
 from tests.db.scripted import LIMIT_S, PASS, THING, Doing, Engine, Gate, Scripted, soon, thing
 
-
-async def take(engine: Engine, run: Pipeline, worker: str = "w") -> Lease | Busy | None:
-    async with engine.database.transaction() as session:
-        return await leases.take(session, run.id, worker, 60)
+START = Standing(0, 0)
 
 
-async def expire(engine: Engine, run: Pipeline) -> None:
-    """The lease's time is up, as if its worker had been frozen for that long."""
-    async with engine.database.transaction() as session:
-        past = func.clock_timestamp() - timedelta(seconds=1)
-        await session.execute(update(Pipeline).where(Pipeline.id == run.id).values(lease_expires_at=past))
+async def opened(engine: Engine, held: Held) -> int:
+    """The first phase of the run, open."""
+    snapshot = await Snapshots().get(engine.database, held.snapshot)
+    opens = Checkpoint(Move(State.RUNNING, START), held.attempts, (), opens=snapshot.phases[0])
+    async with engine.database.connection() as connection:
+        written = await checkpoints.write(connection, held, opens)
+    assert written.opened is not None
+    return written.opened
 
 
 async def test_the_fence_grows_with_every_lease(engine: Engine) -> None:
     run = await engine.queued(Scripted())
-    first = await take(engine, run)
-    await expire(engine, run)
-    second = await take(engine, run, "other")
-    assert isinstance(first, Lease)
-    assert isinstance(second, Lease)
-    assert (second.fence, second.attempts) == (first.fence + 1, 2)
+    first = await engine.taken(run)
+    await engine.expire(run)
+    second = await engine.taken(run, "other")
+    assert (second.lease.fence, second.attempts) == (first.lease.fence + 1, 2)
     assert (await engine.service.get(run.id)).worker == "other"
 
 
 async def test_a_lease_that_is_held_is_busy_until_it_expires(engine: Engine) -> None:
     run = await engine.queued(Scripted())
-    await take(engine, run)
-    busy = await take(engine, run, "other")
-    assert isinstance(busy, Busy)
-    assert timedelta(seconds=50) < busy.retry_in < timedelta(seconds=61)
-    assert await engine.orchestrator("other").handle(run.id, asyncio.Event()) is not None
+    await engine.taken(run)
+    assert await engine.take(run, "other") is None
+    again = await engine.orchestrator("other").handle(run.id, asyncio.Event())
+    assert again is not None
+    assert timedelta(seconds=50) < again < timedelta(seconds=61)
+    await engine.expire(run)
+    assert await engine.take(run, "other") is not None
+
+
+async def test_of_many_workers_that_reach_for_a_run_at_once_one_gets_it(engine: Engine) -> None:
+    run = await engine.queued(Scripted())
+    got = await asyncio.gather(*(engine.take(run, f"w{number}") for number in range(8)))
+    assert len([held for held in got if held is not None]) == 1
 
 
 async def test_a_run_that_is_gone_has_no_lease(engine: Engine) -> None:
-    run = Pipeline(id="00000000-0000-0000-0000-000000000001")
-    assert await take(engine, run) is None
+    gone = Pipeline(id=uuid4())
+    assert await engine.take(gone) is None
+    async with engine.database.connection() as connection:
+        assert await leases.peek(connection, gone.id) is None
     with pytest.raises(NotFound):
         async with engine.database.transaction() as session:
-            await leases.fenced(session, Lease(run.id, 1, 1))
+            await leases.fenced(session, Lease(gone.id, 1))
 
 
-async def test_renewing_holds_the_lease_longer_and_tells_of_a_cancel(engine: Engine) -> None:
+async def test_renewing_holds_all_leases_longer_and_tells_what_was_asked(engine: Engine) -> None:
+    runs = [await engine.queued(Scripted()) for _ in range(3)]
+    held = [(await engine.taken(run)).lease for run in runs]
+    for run in runs:
+        await engine.expire(run)
+    await engine.service.cancel(runs[0].id)
+    await engine.service.pause(runs[1].id)
+    async with engine.database.connection() as connection:
+        asked = await leases.renew(connection, held, 60)
+    assert asked == {runs[0].id: Asked.CANCEL, runs[1].id: Asked.PAUSE, runs[2].id: None}
+    assert [await engine.take(run, "other") for run in runs] == [None] * 3
+
+
+async def test_a_lease_that_was_taken_over_is_not_renewed_and_the_others_are(engine: Engine) -> None:
+    lost, kept = await engine.queued(Scripted()), await engine.queued(Scripted())
+    held = [(await engine.taken(run)).lease for run in (lost, kept)]
+    await engine.expire(lost)
+    await engine.taken(lost, "other")
+    before = await engine.service.get(lost.id)
+    async with engine.database.connection() as connection:
+        assert await leases.renew(connection, held, 6000) == {kept.id: None}
+    assert (await engine.service.get(lost.id)).lease_expires_at == before.lease_expires_at
+
+
+async def test_a_renewal_does_not_wait_for_a_row_that_a_request_has_locked(engine: Engine) -> None:
     run = await engine.queued(Scripted())
-    lease = await take(engine, run)
-    assert isinstance(lease, Lease)
-    await expire(engine, run)
+    held = await engine.taken(run)
     async with engine.database.transaction() as session:
-        assert not await leases.renew(session, lease, 60)
-    assert isinstance(await take(engine, run, "other"), Busy)
-    await engine.service.cancel(run.id)
-    async with engine.database.transaction() as session:
-        assert await leases.renew(session, lease, 60)
+        await leases.fenced(session, held.lease)
+        async with engine.database.connection() as connection:
+            assert await soon(leases.renew(connection, [held.lease], 60)) == {run.id: None}
 
 
-Write = Callable[[AsyncSession, Lease, Opened], Awaitable[object]]
-WRITES: dict[str, Write] = {
-    "open": lambda session, lease, opened: checkpoints.open_phase(session, lease),
-    "close": lambda session, lease, opened: checkpoints.close_phase(session, lease, opened, PASS),
-    "note": lambda session, lease, opened: checkpoints.note(session, lease, "half_way", {}),
-    "hand back": lambda session, lease, opened: checkpoints.hand_back(session, lease),
-    "give up": lambda session, lease, opened: checkpoints.give_up(session, lease, 5),
-    "cancel": lambda session, lease, opened: checkpoints.cancel(session, lease),
-    "renew": lambda session, lease, opened: leases.renew(session, lease, 60),
+Write = Callable[[psycopg.AsyncConnection, Held, int], Awaitable[object]]
+
+
+def writes(state: State, outcome: Outcome | None = None, **parts: Any) -> Write:
+    """A checkpoint that moves the run to the state, and closes its phase with the outcome."""
+
+    async def write(connection: psycopg.AsyncConnection, held: Held, phase_run: int) -> Written:
+        spec = parts["spec"]
+        error = {"code": "x", "message": "x"} if state is State.FAILED else None
+        result = PhaseResult(outcome, artifact={"a": 1}) if outcome else None
+        ended = Ended(phase_run, spec, result) if result else None
+        opens = spec if state is State.RUNNING else None
+        move = Move(state, START, error=error)
+        return await checkpoints.write(connection, held, Checkpoint(move, 0, (("x", {}),), ended, opens))
+
+    return write
+
+
+async def progress(connection: psycopg.AsyncConnection, held: Held, phase_run: int) -> None:
+    await checkpoints.append(connection, held, "half_way", {})
+
+
+KINDS: dict[str, tuple[State, Outcome | None]] = {
+    "open": (State.RUNNING, None),
+    "close and go on": (State.RUNNING, Outcome.PASSED),
+    "close and end": (State.SUCCEEDED, Outcome.PASSED),
+    "fail": (State.FAILED, Outcome.FAILED),
+    "hand back": (State.QUEUED, Outcome.ABANDONED),
+    "give up": (State.FAILED, None),
+    "cancel": (State.CANCELLED, Outcome.CANCELLED),
+    "pause": (State.PAUSED, Outcome.PASSED),
+    "wait": (State.WAITING, Outcome.WAITING),
 }
 
 
-@pytest.mark.parametrize("write", WRITES)
-async def test_a_stale_fence_writes_nothing(engine: Engine, write: str) -> None:
-    run = await engine.queued(Scripted())
-    lease = await take(engine, run)
-    assert isinstance(lease, Lease)
-    async with engine.database.transaction() as session:
-        opened = await checkpoints.open_phase(session, lease)
-    assert opened is not None
-    await expire(engine, run)
-    await take(engine, run, "other")
-    before = await everything(engine)
+@pytest.mark.parametrize("kind", [*KINDS, "progress"])
+async def test_a_stale_fence_writes_nothing(engine: Engine, kind: str) -> None:
+    run = await engine.queued(Scripted(), a=THING)
+    held = await engine.taken(run)
+    phase_run = await opened(engine, held)
+    spec = (await Snapshots().get(engine.database, held.snapshot)).phases[0]
+    await engine.expire(run)
+    await engine.taken(run, "other")
+    before = await engine.everything()
+    write = progress if kind == "progress" else writes(*KINDS[kind], spec=spec)
     with pytest.raises(StaleFence, match="taken over"):
-        async with engine.database.transaction() as session:
-            await WRITES[write](session, lease, opened)
-    assert await everything(engine) == before
+        async with engine.database.connection() as connection:
+            await write(connection, held, phase_run)
+    assert await engine.everything() == before
 
 
-@pytest.mark.parametrize("write", WRITES)
-async def test_a_finished_run_is_written_by_nobody(engine: Engine, write: str) -> None:
-    run = await engine.walk(await engine.queued(Scripted()))
-    before = await everything(engine)
-    opened = Opened(1, "", None, None, 0, None, None, {}, ())  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", [*KINDS, "progress"])
+async def test_a_finished_run_is_written_by_nobody(engine: Engine, kind: str) -> None:
+    run = await engine.queued(Scripted(thing(a=1)), a=THING)
+    held = await engine.taken(run)
+    await engine.expire(run)
+    ended = await engine.walk(run)
+    last = Held(**{**vars(held), "lease": Lease(run.id, ended.fence)})
+    spec = (await Snapshots().get(engine.database, held.snapshot)).phases[0]
+    [phase_run] = await engine.phase_runs(run.id)
+    before = await engine.everything()
+    write = progress if kind == "progress" else writes(*KINDS[kind], spec=spec)
+    async with engine.database.connection() as connection:
+        with pytest.raises(StaleFence):
+            await write(connection, last, phase_run.id)
+        assert await leases.renew(connection, [last.lease], 60) == {}
+    assert await engine.everything() == before
+
+
+async def test_a_phase_can_not_write_with_a_stale_fence(engine: Engine) -> None:
+    run = await engine.queued(Scripted())
+    held = await engine.taken(run)
+    async with engine.database.transaction() as session:
+        assert (await leases.fenced(session, held.lease)).id == run.id
+    await engine.expire(run)
+    await engine.taken(run, "other")
     with pytest.raises(StaleFence):
         async with engine.database.transaction() as session:
-            await WRITES[write](session, Lease(run.id, run.fence, 1), opened)
-    assert await everything(engine) == before
+            await leases.fenced(session, held.lease)
 
 
 async def test_a_frozen_worker_wakes_up_and_writes_nothing(engine: Engine) -> None:
@@ -119,13 +192,13 @@ async def test_a_frozen_worker_wakes_up_and_writes_nothing(engine: Engine) -> No
     run = await engine.queued(frozen, a=THING)
     sleeper = asyncio.create_task(engine.orchestrator("frozen").handle(run.id, asyncio.Event()))
     await soon(frozen.entered.wait())
-    await expire(engine, run)
+    await engine.expire(run)
     engine.kinds["kind-a"] = Scripted(thing(by="other"))
     assert (await engine.walk(run, worker="other")).state == "succeeded"
-    before = await everything(engine)
+    before = await engine.everything()
     frozen.opened.set()
     assert await soon(sleeper) is not None
-    assert await everything(engine) == before
+    assert await engine.everything() == before
     async with engine.database.transaction() as session:
         assert await artifacts.current(session, run.id) == {"thing": {"by": "other"}}
     assert await engine.outcomes(run.id) == [("a", "abandoned"), ("a", "passed")]
@@ -134,7 +207,7 @@ async def test_a_frozen_worker_wakes_up_and_writes_nothing(engine: Engine) -> No
 async def test_a_frozen_worker_that_tells_of_its_progress_is_not_heard(engine: Engine) -> None:
     async def freeze_and_tell(context: PhaseContext) -> PhaseResult:
         async with engine.database.transaction() as session:
-            await session.execute(update(Pipeline).values(fence=Pipeline.fence + 1))
+            await session.execute(text("UPDATE pipelines SET fence = fence + 1"))
         await context.progress("half_way", {})
         raise AssertionError("a stale fence writes nothing")
 
@@ -145,10 +218,20 @@ async def test_a_frozen_worker_that_tells_of_its_progress_is_not_heard(engine: E
 
 async def test_a_database_that_is_lost_in_a_phase_does_not_fail_the_run(engine: Engine) -> None:
     run = await engine.queued(Scripted(OperationalError("SELECT", {}, Exception("gone"))))
-    with pytest.raises(OperationalError):
-        await engine.orchestrator().handle(run.id, asyncio.Event())
-    await expire(engine, run)
+    handed = await engine.walk(run)
+    assert (handed.state, handed.attempts) == ("queued", 1)
     assert (await engine.walk(run)).state == "succeeded"
+    assert await engine.outcomes(run.id) == [("a", "abandoned"), ("a", "passed")]
+
+
+async def test_a_phase_that_loses_the_database_again_and_again_fails_the_run(engine: Engine) -> None:
+    lost = OperationalError("SELECT", {}, Exception("gone"))
+    run = await engine.queued(Scripted(*[lost] * 9))
+    for _ in range(4):
+        await engine.walk(run, attempts=3)
+    ended = await engine.service.get(run.id)
+    assert (ended.state, ended.error and ended.error["code"]) == ("failed", "too_many_attempts")
+    assert len(await engine.phase_runs(run.id)) == 3
 
 
 async def test_a_worker_that_lost_its_lease_stops_its_phase(engine: Engine) -> None:
@@ -158,7 +241,7 @@ async def test_a_worker_that_lost_its_lease_stops_its_phase(engine: Engine) -> N
     sleeper = asyncio.create_task(orchestrator.handle(run.id, asyncio.Event()))
     await soon(gate.entered.wait())
     async with engine.database.transaction() as session:
-        await session.execute(update(Pipeline).values(fence=Pipeline.fence + 1))
+        await session.execute(text("UPDATE pipelines SET fence = fence + 1"))
     assert await soon(sleeper) is not None
     assert gate.stopped
 
@@ -184,7 +267,7 @@ async def test_an_expired_lease_is_taken_over_after_the_last_closed_phase(engine
     await soon(second.entered.wait())
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
-    await expire(engine, run)
+    await engine.expire(run)
     second.opened.set()
     assert (await engine.walk(run, worker="other")).state == "succeeded"
     assert len(first.seen) == 1
@@ -195,11 +278,11 @@ async def test_an_expired_lease_is_taken_over_after_the_last_closed_phase(engine
 async def test_a_run_whose_workers_die_again_and_again_fails_and_says_so(engine: Engine) -> None:
     run = await engine.queued(Scripted())
     for _ in range(3):
-        lease = await take(engine, run)
-        assert isinstance(lease, Lease)
-        async with engine.database.transaction() as session:
-            await checkpoints.open_phase(session, lease)
-        await expire(engine, run)
+        held = await engine.taken(run)
+        async with engine.database.connection() as connection:
+            await checkpoints.abandon(connection, held)
+        await opened(engine, held)
+        await engine.expire(run)
     ended = await engine.walk(run, attempts=3)
     assert ended.error == {
         "phase": "a",
@@ -210,23 +293,13 @@ async def test_a_run_whose_workers_die_again_and_again_fails_and_says_so(engine:
 
 
 async def test_a_phase_that_ends_gives_the_attempts_back(engine: Engine) -> None:
-    run = await engine.queued(Scripted(), Gate())
+    gate = Gate(PASS)
+    run = await engine.queued(Scripted(), gate)
     for _ in range(2):
-        await take(engine, run)
-        await expire(engine, run)
-    gate = engine.kinds["kind-b"]
-    assert isinstance(gate, Gate)
+        await engine.taken(run)
+        await engine.expire(run)
     walk = asyncio.create_task(engine.orchestrator(attempts=3).handle(run.id, asyncio.Event()))
     await soon(gate.entered.wait())
     assert (await engine.service.get(run.id)).attempts == 0
     gate.opened.set()
     await soon(walk)
-
-
-async def everything(engine: Engine) -> list[object]:
-    """All that a walk writes."""
-    async with engine.database.transaction() as session:
-        rows = []
-        for table in ("phase_runs", "events", "artifacts", CommitIntent.__tablename__, "pgqueuer"):
-            rows += (await session.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))).all()  # noqa: S608
-        return [*rows, *(await session.execute(text("SELECT * FROM pipelines"))).all()]
