@@ -17,8 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 """The checkout: holds seeds/, templates/ and migrations/."""
 
 
-SCRIPTS_ONLY = frozenset({f"{PREFIX}PYTHON", f"{PREFIX}TEST_DATABASE_URL", f"{PREFIX}IN_SANDBOX"})
-"""Variables that the scripts, the tests and the sandbox use, not the service."""
+GIVEN_TO_COMMANDS = frozenset({f"{PREFIX}IDEMPOTENCY_KEY", f"{PREFIX}RUN", f"{PREFIX}ARTIFACT"})
+"""Variables that an outgoing command gets."""
+SCRIPTS_ONLY = GIVEN_TO_COMMANDS | {
+    f"{PREFIX}PYTHON",
+    f"{PREFIX}TEST_DATABASE_URL",
+    f"{PREFIX}IN_SANDBOX",
+}
+"""Variables that are not read by the service: by scripts, tests, the sandbox and commands."""
 ENV_FILE = ROOT / ".env"
 """The checkout's only: a file in a repository that somebody works on must not redirect a key."""
 

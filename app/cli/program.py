@@ -12,12 +12,14 @@ from app.cli.commands import (
     control,
     decisions,
     definitions,
+    destinations,
     limits,
     models,
     operations,
     projects,
     prompts,
     runs,
+    schedules,
     tokens,
     work,
 )
@@ -64,6 +66,8 @@ program.add_typer(batches.group, name="batches")
 program.add_typer(prompts.group, name="prompts")
 program.add_typer(projects.group, name="projects")
 program.add_typer(definitions.group, name="definitions")
+program.add_typer(schedules.group, name="schedules")
+program.add_typer(destinations.group, name="destinations")
 program.add_typer(models.group, name="models")
 program.add_typer(limits.group, name="limits")
 program.add_typer(tokens.group, name="token")

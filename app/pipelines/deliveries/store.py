@@ -56,7 +56,10 @@ async def save(session: AsyncSession, given: Draft) -> Destination:
         .values(values)
         .on_conflict_do_update(index_elements=["name"], set_={**values, "edited_at": func.clock_timestamp()})
     )
-    return await get(session, given.name)
+    written = (
+        select(Destination).where(Destination.name == given.name).execution_options(populate_existing=True)
+    )
+    return (await session.scalars(written)).one()
 
 
 async def remove(session: AsyncSession, name: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.db import Database
 from app.errors import Invalid, NotFound, WorkbenchError
@@ -45,6 +45,16 @@ class ScheduleDraft(BaseModel):
     """A model profile that answers every phase in place of the routes."""
     missed: Missed = Missed.ONCE
     """Ticks that came while no worker was there: `skip` them, run `once`, or run for `all`."""
+
+
+def read(body: Mapping[str, Any]) -> ScheduleDraft:
+    """A draft from what a person gave. Raises `Invalid` with the place of the first fault."""
+    try:
+        return ScheduleDraft.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Invalid(f"schedule: {place}: {first['msg']}", place=place) from None
 
 
 @dataclass(frozen=True)

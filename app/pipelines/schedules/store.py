@@ -46,7 +46,7 @@ async def save(session: AsyncSession, draft: ScheduleDraft, cron: Cron) -> Sched
     row = await session.get(Schedule, draft.name, with_for_update=True)
     if row is None:
         return await add(session, draft, cron)
-    same = parse(row.cron, row.timezone) == cron
+    same = (row.cron.split(), row.timezone) == (draft.cron.split(), draft.timezone)
     for field, value in _values(draft).items():
         setattr(row, field, value)
     if not same:
