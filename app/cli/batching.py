@@ -21,7 +21,6 @@ from app.cli.options import BackendChoice
 from app.cli.output import print_json, say, stderr, stdout
 from app.cli.repository import given, project_for
 from app.pipelines.batches import inputs
-from app.pipelines.batches.feeder import Feeder
 from app.pipelines.batches.service import BatchTerms
 from app.pipelines.creation import NEEDS_PROJECT
 from app.pipelines.snapshot import Snapshot
@@ -130,12 +129,8 @@ async def _follow(services: Services, batch: Batch, *, shown: bool) -> Batch:
     """Work on it until it has its end or is paused. The first Ctrl-C drains, the second leaves at once."""
     leaving = asyncio.Event()
 
-    def leave() -> None:
-        say(stderr(), ("what is under way ends first; Ctrl-C again leaves at once", "yellow"))
-        leaving.set()
-
     try:
-        with on_signal(leave):
+        with on_signal(leaving.set):
             async with _working(services):
                 ended = await _watch(services, batch, leaving, shown=shown)
     except asyncio.CancelledError:
@@ -149,16 +144,14 @@ async def _follow(services: Services, batch: Batch, *, shown: bool) -> Batch:
 async def _working(services: Services) -> AsyncIterator[None]:
     """A worker of this process, so that the settings of this command answer the runs it takes."""
     stop = asyncio.Event()
-    feeder = Feeder(services.database, services.pipelines)
-    tasks = [asyncio.create_task(task.work(stop)) for task in (create_worker(services), feeder)]
+    worker = asyncio.create_task(create_worker(services).work(stop))
     try:
         yield
         stop.set()
-        await asyncio.gather(*tasks)
+        await worker
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
 
 
 async def _watch(services: Services, batch: Batch, leaving: asyncio.Event, *, shown: bool) -> Batch | None:
@@ -172,6 +165,8 @@ async def _watch(services: Services, batch: Batch, leaving: asyncio.Event, *, sh
                 return batch
             with suppress(TimeoutError):
                 await asyncio.wait_for(leaving.wait(), LOOK_S)
+    # now that no bar is in the way
+    say(stderr(), ("what is under way ends first; Ctrl-C again leaves at once", "yellow"))
     return None
 
 

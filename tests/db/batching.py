@@ -17,6 +17,8 @@ from app.pipelines.batches.service import BatchService, BatchTerms
 from app.pipelines.definition import Phase
 from app.pipelines.phases.kind import PhaseContext, PhaseKind, PhaseResult
 from app.tables import Batch, BatchItem, ItemState, Pipeline
+from app.worker import Worker
+from app.worker.chore import Chore
 from tests.db.scripted import THING, Engine, thing
 
 LEDGER = """
@@ -62,6 +64,12 @@ class Bench:
     def feeder(self) -> Feeder:
         """Another process's; it tries failed items again at once."""
         return Feeder(self.database, self.engine.service, draw=lambda ceiling_s: 0.0)
+
+    def worker(self, name: str, lease_s: float = 60) -> Worker:
+        """It looks after batches, as every worker of the service does."""
+        orchestrator = self.engine.orchestrator(name, lease_s=lease_s)
+        chore = Chore("batches", 1.0, self.feeder().tick, hurry=orchestrator.batch_run_ended)
+        return Worker(self.database, self.engine.listener, orchestrator, name, 8, (chore,))
 
     async def use(self, kind: PhaseKind) -> None:
         """The definition `small` is one phase of this kind."""

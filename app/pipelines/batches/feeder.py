@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import PoolTimeout
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
@@ -24,12 +19,6 @@ from app.pipelines.service import PipelineService
 from app.pipelines.snapshots import Snapshots, UnreadableSnapshot
 from app.tables import Batch, BatchState, ItemState, Priority
 
-log = logging.getLogger(__name__)
-
-BUSY_S = 0.02
-"""Between two ticks while items move, so that one tick settles several."""
-IDLE_S = 1.0
-"""How long an item that is due, or a run that ended, can go unnoticed."""
 READY = 8
 """Runs of a batch that wait for a worker, at least, while it has more to do.
 
@@ -74,23 +63,6 @@ class Feeder:
         self._pipelines = pipelines
         self._draw = draw
         self._snapshots = Snapshots()
-        self._nudged = asyncio.Event()
-
-    async def work(self, stop: asyncio.Event) -> None:
-        """Tick until `stop` is set: often while items move, once in `IDLE_S` while none does."""
-        pause_s = BUSY_S
-        while not stop.is_set():
-            try:
-                pause_s = BUSY_S if await self.tick() else min(IDLE_S, 2 * pause_s)
-            except (SQLAlchemyError, psycopg.Error, PoolTimeout, OSError) as error:
-                pause_s = IDLE_S
-                log.warning("batches could not be fed: %s", str(error).partition("\n")[0])
-            await _first(stop, self._nudged, pause_s)
-            self._nudged.clear()
-
-    def nudge(self) -> None:
-        """Tick soon: a run of a batch has ended."""
-        self._nudged.set()
 
     async def tick(self) -> int:
         """Look at every batch that has no end yet. Returns how many items were moved."""
@@ -162,12 +134,3 @@ async def _queue(session: AsyncSession, batch: Batch, pinned: Pinned, due: list[
     numbers = [number for number, _ in due]
     await session.execute(STARTED, {"batch": batch.id, "numbers": numbers, "runs": ids})
     store.count(batch, ItemState.PENDING, ItemState.RUNNING, len(due))
-
-
-async def _first(stop: asyncio.Event, nudged: asyncio.Event, pause_s: float) -> None:
-    """Until the pause is over, or one of them is set."""
-    waiting = [asyncio.create_task(event.wait()) for event in (stop, nudged)]
-    await asyncio.wait(waiting, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)

@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
-from app.db import Database
 from app.pipelines.batches import feeder as feeding
 from app.tables import Batch, DefinitionSnapshot, Pipeline, Priority
 from tests.db.batching import LEDGER, Bench, Down
-from tests.db.scripted import Gate, Scripted, soon, thing, until, working
+from tests.db.scripted import Gate, Scripted, soon, thing, working
 
 
 async def test_every_input_becomes_a_run_and_the_batch_finishes(bench: Bench) -> None:
@@ -181,49 +179,24 @@ async def test_a_tick_with_nothing_to_do_writes_nothing(bench: Bench) -> None:
     assert await _version(bench, batch) == before
 
 
-async def test_workers_and_a_feeder_end_a_thousand_runs(bench: Bench) -> None:
-    batch = await bench.create(["a"] * 1000, concurrency=200)
-    async with working(bench.engine.worker("one"), bench.engine.worker("two"), bench.feeder()):
+async def test_two_workers_end_every_run(bench: Bench) -> None:
+    batch = await bench.create(["a"] * 300, concurrency=200)
+    async with working(bench.worker("one"), bench.worker("two")):
         batch = await soon(bench.until_finished(batch))
-    assert (batch.state, batch.succeeded) == ("finished", 1000)
-    assert len(await bench.runs(batch)) == 1000
+    assert (batch.state, batch.succeeded) == ("finished", 300)
+    assert len(await bench.runs(batch)) == 300
 
 
 async def test_cancelling_a_batch_stops_the_phase_under_way(bench: Bench) -> None:
     gate = Gate()
     await bench.use(gate)
     batch = await bench.create(["a", "b", "c"], concurrency=1)
-    async with working(bench.engine.worker(lease_s=0.4), bench.feeder()):
+    async with working(bench.worker("one", lease_s=0.4)):
         await soon(gate.entered.wait())
         await bench.batches.cancel(batch.id)
         await soon(bench.until_finished(batch))
     assert gate.stopped
     assert await bench.states(batch) == ["cancelled"] * 3
-
-
-async def test_a_feeder_that_is_nudged_looks_at_once(bench: Bench) -> None:
-    batch = await bench.create(["a"])
-    feeder = bench.feeder()
-    async with working(feeder):
-        [run] = await bench.runs(batch)
-        await bench.engine.walk(await bench.engine.service.get(run))
-        feeder.nudge()
-        batch = await soon(bench.until_finished(batch))
-    assert batch.succeeded == 1
-
-
-async def test_a_feeder_outlives_a_database_that_does_not_answer(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    gone = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
-    stop = asyncio.Event()
-    task = asyncio.create_task(feeding.Feeder(gone, bench.engine.service).work(stop))
-    await until(lambda: caplog.messages)
-    assert not task.done()
-    stop.set()
-    await soon(task)
-    await gone.close()
-    assert caplog.messages[0].startswith("batches could not be fed")
 
 
 async def _queued(bench: Bench) -> Sequence[Pipeline]:

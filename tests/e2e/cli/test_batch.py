@@ -116,8 +116,10 @@ def test_a_paused_batch_goes_on_when_it_is_resumed_here(
     assert [len(text.splitlines()) for text in both] == [2, 3]
 
 
-def test_ctrl_c_leaves_the_batch_as_it_is(process: Process, recording: str, tmp_path: Path) -> None:
-    file = inputs(tmp_path, *["lunch 1"] * 5000)  # more than it can do before the signal
+def test_ctrl_c_leaves_the_batch_as_it_is(
+    process: Process, workbench: Workbench, recording: str, tmp_path: Path
+) -> None:
+    file = inputs(tmp_path, *["lunch 1"] * 1000)  # more than it can do before the signal
     started = process.start("batch", file, *SORTING, "--concurrency", "1", WORKBENCH_CASSETTE=recording)
     assert started.stdout is not None
     while "running" not in started.stdout.readline():
@@ -128,9 +130,9 @@ def test_ctrl_c_leaves_the_batch_as_it_is(process: Process, recording: str, tmp_
     assert "what is under way ends first" in err
     assert "batch --resume" in err
     assert "Traceback" not in err + out
-    left = process("batches", "show", "last", "--json").json
+    left = workbench("batches", "show", "last", "--json").json
     assert left["state"] == "open"
-    process("batches", "cancel", left["id"])
+    workbench("batches", "cancel", left["id"])
 
 
 @pytest.mark.parametrize(
@@ -151,6 +153,13 @@ def test_what_can_not_be_done_is_said(
     done = workbench(*arguments, WORKBENCH_CASSETTE=recording)
     assert done.code == code
     assert message in " ".join(done.err.split())
+
+
+def test_inputs_may_come_from_stdin(process: Process, recording: str) -> None:
+    stdin = "".join(json.dumps(text) + "\n" for text in KNOWN[:3])
+    done = process("batch", "-", *SORTING, "--json", stdin=stdin, WORKBENCH_CASSETTE=recording)
+    assert done.code == 0, done.err
+    assert (done.json["state"], done.json["succeeded"], done.json["usage"]["calls"]) == ("finished", 3, 3)
 
 
 def test_a_bad_line_stores_nothing(workbench: Workbench, recording: str, tmp_path: Path) -> None:
