@@ -17,9 +17,9 @@ from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, line, print_json, row, say, stdout, table
 from app.cli.person import person
-from app.cli.waiting import deadline, show_decisions, show_wait, subject, wait_json
+from app.cli.waiting import deadline, show_decisions, show_wait, steps, subject, wait_json
 from app.digests import writable
-from app.errors import Invalid, unknown
+from app.errors import Conflict, Invalid, unknown
 from app.pipelines import waits
 from app.pipelines.waits import Verdict
 from app.services import Services
@@ -75,8 +75,9 @@ def decide(text: str, *, granted: bool, sha256: str | None, comment: str | None,
     verdict = Verdict(granted, person(), said or None, content)
 
     async def act(services: Services) -> tuple[Pipeline, int]:
-        run = await services.pipelines.decide(await find_run(services, text), verdict)
-        return run, await services.pipelines.workers()
+        run_id = await find_run(services, text)
+        _check_decidable((await views.read(services, run_id)).open_wait, text)
+        return await services.pipelines.decide(run_id, verdict), await services.pipelines.workers()
 
     run, workers = with_services(settings, act)
     show_standing(run, workers, as_json=as_json)
@@ -89,6 +90,7 @@ async def _look(services: Services, text: str, *, attended: bool) -> Shown | Non
     wait = view.open_wait
     if wait is None:
         return None
+    _check_decidable(wait, text)
     if not attended and wait.content_sha256 is not None:
         raise Invalid(
             "an approval is for exactly one content: say with --sha256 which one you looked at",
@@ -97,6 +99,13 @@ async def _look(services: Services, text: str, *, attended: bool) -> Shown | Non
         )
     is_approval = attended and wait.content_sha256 is not None
     return Shown(wait, await look_at(services, view, wait) if is_approval else [])
+
+
+def _check_decidable(wait: Wait | None, run: str) -> None:
+    """Nobody can say yes or no to an event."""
+    if wait is not None and wait.reason == WaitReason.EVENT:
+        [(_, how)] = steps(wait, run)
+        raise Conflict(f"the run waits for {subject(wait)}, not for a decision", hint=f"`{how}`")
 
 
 def _agreed(shown: Shown) -> bool:

@@ -54,7 +54,7 @@ def finished(view: RunView, phase: PhaseView) -> Iterator[RenderableType]:
         Text(word, style=style),
         phase.seconds,
         tokens_of(phase),
-        note(phase),
+        ", ".join(part for part in (note(phase), _again(view, phase)) if part),
     )
     if sent_back:
         yield line("    ", (f"back to {phase.spec.on_reject}:", "yellow"))
@@ -89,8 +89,7 @@ def _item(text: str) -> Table:
 def note(phase: PhaseView) -> str:
     """What the phase made, in a few words."""
     asked = f"asked {len(phase.calls)} times" if len(phase.calls) > 1 else ""
-    parts = (_made(phase), _decided(phase), asked, _again(phase))
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in (_made(phase), _decided(phase), asked) if part)
 
 
 def _decided(phase: PhaseView) -> str:
@@ -99,9 +98,16 @@ def _decided(phase: PhaseView) -> str:
     return f"by {one_line(str(by), 40)}" if by else ""
 
 
-def _again(phase: PhaseView) -> str:
-    """A worker died, was drained or lost its database before; after a decision another try is the rule."""
-    return f"try {phase.row.attempt + 1}" if phase.row.attempt and not _decided(phase) else ""
+def _again(view: RunView, phase: PhaseView) -> str:
+    """Which try it is, where a worker died, was drained or lost its database before."""
+    lost = [
+        other
+        for other in view.phases
+        if (other.row.phase, other.row.round) == (phase.row.phase, phase.row.round)
+        and other.row.outcome == Outcome.ABANDONED
+        and other.row.id < phase.row.id
+    ]
+    return f"try {len(lost) + 1}" if lost else ""
 
 
 def _made(phase: PhaseView) -> str:
@@ -118,6 +124,8 @@ def _made(phase: PhaseView) -> str:
             return _tests(made)
         case "QADeliverable":
             return counted(len(made["issues"]), "issue")
+        case "DeliveryRecord":
+            return f"{made['destination']} ({made['state'].replace('_', ' ')})"
         case "CommitRecord":
             return str(made["commit"])[:12]
     return ""
