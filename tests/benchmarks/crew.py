@@ -25,7 +25,11 @@ LIMIT_S = 600
 
 
 async def prepare(name: str, url: str) -> None:
-    """Make the contender's tables. In a process of its own: some engines live once per process."""
+    """Make the contender's tables. An engine that is no queue may live once per process: it gets one."""
+    chosen = contender(name)
+    if not getattr(chosen, "is_direct", False):
+        await chosen.prepare(url)
+        return
     process = await _process(name, url, PREPARE)
     if await process.wait() != 0:
         raise RuntimeError(f"{name} could not prepare its database")

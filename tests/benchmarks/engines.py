@@ -25,7 +25,7 @@ RATIOS = {"floor": Target(at_least=0.7), "langgraph": Target(at_least=3), "dbos"
 """Pipelines per second of ours with one worker, over those of the other."""
 EFFICIENCY = Target(at_least=0.92)
 ADDED_MS = Target(at_most=5)
-COMMIT_PROBES = 500
+COMMIT_PROBES = 300
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Size:
 
 
 FULL = Size(rounds=3, runs=1000, serial=100, warm_up=100)
-QUICK = Size(rounds=1, runs=60, serial=5, warm_up=20, efficiency=False)
+QUICK = Size(rounds=1, runs=30, serial=3, warm_up=10, efficiency=False)
 
 Round = dict[str, float]
 UNITS = {
