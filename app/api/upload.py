@@ -46,34 +46,36 @@ def is_file(scope: Scope, headers: Headers) -> bool:
     return _kind(headers) in TAKEN.get((scope["method"], scope["path"]), ())
 
 
-async def receive_file(receive: Receive, headers: Headers) -> Upload:
-    """The whole body. Raises `TooLarge` before more than the limit was kept."""
+async def receive_file(
+    receive: Receive, headers: Headers, *, most: int = MAX_BYTES, silence_s: float = MAX_SILENCE_S
+) -> Upload:
+    """The whole body. Raises `TooLarge` before more than `most` bytes were kept."""
     declared = headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > MAX_BYTES:
-        raise _too_large()
+    if declared.isdigit() and int(declared) > most:
+        raise _too_large(most)
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - whoever uses the upload closes it
     try:
-        return Upload(file, _kind(headers), await _collect(receive, file))
+        return Upload(file, _kind(headers), await _collect(receive, file, most, silence_s))
     except BaseException:
         file.close()
         raise
 
 
-async def _collect(receive: Receive, file: IO[bytes]) -> str:
+async def _collect(receive: Receive, file: IO[bytes], most: int, silence_s: float) -> str:
     size, seen = 0, hashlib.sha256()
     more = True
     while more:
         try:
-            async with asyncio.timeout(MAX_SILENCE_S):
+            async with asyncio.timeout(silence_s):
                 message = await receive()
         except TimeoutError:
-            raise Answered(408, "too_slow", f"nothing arrived for {MAX_SILENCE_S:.0f} s") from None
+            raise Answered(408, "too_slow", f"nothing arrived for {silence_s:g} s") from None
         if message["type"] == "http.disconnect":
             raise Answered(400, "cut_off", "the connection ended before the body did")
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BYTES:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         seen.update(part)
         file.write(part)
         more = message.get("more_body", False)
@@ -85,5 +87,5 @@ def _kind(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"a file may have {MAX_BYTES:,} bytes", place="body")
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"a file may have {most:,} bytes", place="body")
