@@ -20,11 +20,16 @@ async def hammer(url: str, calls: int) -> int:
     database, listener = Database(url), Listener(url)
     limits = CallLimits(database, listener, wait_s=60)
     try:
-        return max(await asyncio.gather(*(_call(database, limits) for _ in range(calls))))
+        return max(await asyncio.gather(*(_calls(database, limits, calls) for _ in range(2))))
     finally:
         await limits.close()
         await listener.close()
         await database.close()
+
+
+async def _calls(database: Database, limits: CallLimits, calls: int) -> int:
+    """One after the other, so that there is often room, and somebody else who wants it."""
+    return max([await _call(database, limits) for _ in range(calls)])
 
 
 async def _call(database: Database, limits: CallLimits) -> int:

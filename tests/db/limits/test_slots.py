@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from app.db import Database
 from app.limits.limits import CHANNEL, CallLimits, LimitWaitExceeded
@@ -66,6 +67,37 @@ async def test_three_processes_never_have_more_calls_in_flight_than_the_limit(
     seen = [int((await soon(one.communicate()))[0]) for one in started]
     assert 2 <= max(seen) <= 3
     assert await count(database) == 0
+
+
+async def test_who_asks_while_another_is_being_granted_waits_and_counts_it(
+    database: Database, database_url: str
+) -> None:
+    await limit(database, max_concurrent=1)
+    ask = (
+        "SELECT granted FROM ask_call_slot(gen_random_uuid(), 'w', 'backend:a', 'profile:p', '', 2, 1, '1 d')"
+    )
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as one,
+        await psycopg.AsyncConnection.connect(database_url) as another,
+    ):
+        [first] = await (await one.execute(ask)).fetchall()
+        asking = asyncio.create_task(another.execute(ask))
+        while not asking.done() and not await blocked(database):  # noqa: ASYNC110 - a lock sets no event
+            await asyncio.sleep(0.005)
+        assert not asking.done()
+        await one.commit()
+        [second] = await (await soon(asking)).fetchall()
+    assert (len(first[0]), len(second[0])) == (1, 0)
+
+
+async def blocked(database: Database) -> bool:
+    """Whether somebody waits for the lock of all slots."""
+    async with database.statement() as connection:
+        locks = text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return bool((await connection.execute(locks)).scalar_one())
 
 
 async def test_a_call_is_counted_against_its_backend_and_against_its_profile(database: Database) -> None:
