@@ -124,7 +124,7 @@ def _letters(console: Console, batch: Batch, found: Sequence[BatchItem]) -> None
     for item in found:
         error = item.error or {}
         tries = counted(item.attempts, "attempt")
-        what = one_line(f"{error.get('code')}: {error.get('message')}", 200)
+        what = one_line(f"{error.get('code')}: {error.get('message')}", 70)
         say(console, f"{item.number:>7}  ", (what, "red"), f"  ({tries}, run {str(item.pipeline_id)[:8]})")
     if batch.dead > len(found):
         say(console, f"         and {batch.dead - len(found):,} more")
