@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import DateTime, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,16 +103,18 @@ async def ticks(session: AsyncSession, name: str, limit: int) -> Sequence[Schedu
     return rows.all()
 
 
-async def due(session: AsyncSession, now: datetime | None, limit: int) -> tuple[Sequence[Schedule], datetime]:
-    """The schedules whose next tick has come, the longest due first, and the time that this was asked for."""
-    at = now or await clock(session)
-    rows = await session.scalars(
-        select(Schedule)
+async def due(session: AsyncSession, now: datetime | None, limit: int) -> list[tuple[Schedule, datetime]]:
+    """The schedules whose next tick has come, the longest due first, each with the time it was found at."""
+    at = (
+        func.now() if now is None else literal(now, DateTime(timezone=True))
+    )  # clock_timestamp() uses no index
+    rows = await session.execute(
+        select(Schedule, at)
         .where(~Schedule.paused, Schedule.next_at <= at)
         .order_by(Schedule.next_at)
         .limit(limit)
     )
-    return rows.all(), at
+    return [(schedule, found_at) for schedule, found_at in rows]
 
 
 async def unchanged(session: AsyncSession, seen: Schedule, *, wait: bool) -> Schedule | None:

@@ -65,10 +65,10 @@ class Ticker:
         One indexed query when nothing is due. Returns how many runs were started.
         """
         async with self._database.transaction() as session:
-            schedules, at = await store.due(session, now, AT_ONCE)
-        keys = {(schedule.name, schedule.next_at) for schedule in schedules}
+            found = await store.due(session, now, AT_ONCE)
+        keys = {(schedule.name, schedule.next_at) for schedule, _ in found}
         self._waiting = {key: since for key, since in self._waiting.items() if key in keys}
-        return sum([await self._look(schedule, at) for schedule in schedules])
+        return sum([await self._look(schedule, at) for schedule, at in found])
 
     async def run_now(self, name: str) -> UUID:
         """A tick of its own, now; the schedule goes on as before, paused or not.

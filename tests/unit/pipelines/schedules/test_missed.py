@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.pipelines.schedules.cron import parse
@@ -47,6 +47,7 @@ def test_more_missed_ticks_than_one_look_deals_with_leave_out_the_oldest() -> No
 
 
 @given(CRONS, ZONES, st.sampled_from(Missed), st.integers(0, 10_000), st.integers(0, 100_000))
+@settings(deadline=None)
 def test_no_tick_is_lost_and_none_comes_twice(
     cron_text: str, zone: str, policy: Missed, offset_min: int, outage_s: int
 ) -> None:
@@ -65,6 +66,7 @@ def test_no_tick_is_lost_and_none_comes_twice(
 
 
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=12), ZONES)
+@settings(deadline=None)
 def test_looks_at_any_times_start_each_tick_exactly_once(pauses: list[int], zone: str) -> None:
     cron, now, seen = parse("*/5 * * * *", zone), NINE, []
     following = cron.after(NINE)
