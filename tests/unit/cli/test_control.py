@@ -1,0 +1,62 @@
+"""What is told of a run while it is followed, and what it waits for, in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from app.cli.telling import told
+from app.cli.waiting import deadline, steps, subject
+from app.tables import Event, Wait, WaitReason
+
+AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def text_of(kind: str, **data: object) -> str:
+    parts = told(Event(pipeline_id=UUID(int=1), seq=1, kind=kind, data=data, at=AT))
+    return "".join(part if isinstance(part, str) else part[0] for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        ("pause_requested", {}, "pauses after this phase"),
+        ("pause_taken_back", {}, "does not pause after all"),
+        ("cancel_requested", {}, "cancelling"),
+        ("handed_back", {}, "handed back; another worker goes on"),
+        ("event_received", {"name": "order", "by": "anna"}, "event order came early, by anna"),
+        (
+            "decided",
+            {"reason": "access", "subject": "network", "decision": "granted", "by": "anna"},
+            "access network: granted by anna",
+        ),
+        (
+            "path_refused",
+            {"path": ".git/x", "reason": "protected"},
+            "refused to write '.git/x': protected; the model is told",
+        ),
+        ("phase_started", {"phase": "pm"}, ""),
+    ],
+)
+def test_each_event_is_told_in_one_line_or_not_at_all(kind: str, data: dict[str, str], said: str) -> None:
+    assert text_of(kind, **data) == said
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "command"),
+    [
+        (WaitReason.APPROVAL, "an approval: x", "approve abcd"),
+        (WaitReason.ACCESS, "access to x", "approve abcd"),
+        (WaitReason.BUDGET, "budget: x", "approve abcd"),
+        (WaitReason.EVENT, "the event x", "event abcd x --data '{}'"),
+    ],
+)
+def test_every_reason_has_words_and_a_command_that_decides_it(
+    reason: WaitReason, said: str, command: str
+) -> None:
+    wait = Wait(reason=reason, subject="x", deadline=AT, default_decision="refused")
+    assert subject(wait) == said
+    assert next(iter(steps(wait, "abcd")))[1].endswith(command)
+    assert deadline(wait) == "refused at 2026-11-21 09:00:00 UTC"
