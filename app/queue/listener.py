@@ -64,8 +64,12 @@ class Listener:
         connection = await psycopg.AsyncConnection.connect(
             self._url, autocommit=True, application_name="workbench listener", keepalives_idle=10
         )
-        for channel in self._callbacks:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        try:
+            for channel in self._callbacks:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        except BaseException:
+            await connection.close()
+            raise
         self._connection = connection
 
     async def _watch(self) -> None:
