@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +17,20 @@ from tests.e2e.chaos.program import experiment
 
 def main() -> int:
     given = _arguments()
-    kept = {"runs", "workers", "seed", "without", "lease_s", "stall_s", "concurrency"}
+    kept = {"runs", "workers", "seed", "without", "lease_s", "stall_s", "concurrency", "pace"}
     options = Options(**{name: value for name, value in vars(given).items() if name in kept})
-    figures = asyncio.run(experiment(options))
+    figures = asyncio.run(_run(options))
     _show(figures)
     if given.json is not None:
         given.json.write_text(json.dumps(asdict(figures), indent=1) + "\n")
     return 0 if figures.is_sound else 1
+
+
+async def _run(options: Options) -> Figures:
+    """A program that is told to stop takes its workers and its Postgres with it."""
+    task = asyncio.create_task(experiment(options))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     )
     words.add_argument("--seed", type=int, default=standard.seed)
     words.add_argument("--lease-s", type=float, default=standard.lease_s)
+    words.add_argument("--pace", type=float, default=standard.pace, help="faults are so many times rarer")
     words.add_argument("--stall-s", type=float, default=standard.stall_s, help="no progress so long: lost")
     guards = "; ".join(f"{name}: {guard.means}" for name, guard in GUARDS.items())
     words.add_argument("--without", choices=sorted(GUARDS), help=f"switch a guard off ({guards})")

@@ -43,14 +43,14 @@ class Faults:
 
     async def go(self) -> None:
         self._later(self._watch())
-        crash_at = time.monotonic() + self._random.uniform(*self._options.restart_s)
+        crash_at = time.monotonic() + self._pause(self._options.restart_s)
         while True:
-            await asyncio.sleep(self._random.uniform(*self._options.pause_s))
+            await asyncio.sleep(self._pause(self._options.pause_s))
             await self._replace()
             if time.monotonic() > crash_at:
                 await self._server.crash()
                 self._figures.postgres_stops += 1
-                crash_at = time.monotonic() + self._random.uniform(*self._options.restart_s)
+                crash_at = time.monotonic() + self._pause(self._options.restart_s)
             with suppress(psycopg.Error, OSError):
                 await self._hurt(self._random.choice(KINDS))
 
@@ -83,10 +83,13 @@ class Faults:
                 figures.wake_ups_deleted += 1
 
     async def _victim(self) -> int | None:
-        """A worker that is inside a phase and awake."""
+        """A worker that is inside a phase and awake; the last such worker is spared."""
         found = {int(str(row["pid"])) for row in await self._server.rows(BUSY)}
         awake = sorted(found & set(self._fleet.pids) - self._fleet.frozen)
-        return self._random.choice(awake) if awake else None
+        return self._random.choice(awake) if len(awake) > 1 else None
+
+    def _pause(self, between: tuple[float, float]) -> float:
+        return self._random.uniform(*between) * self._options.pace
 
     async def _kill(self, pid: int, *, tree: bool) -> None:
         held = await self._server.rows(HELD, str(pid))

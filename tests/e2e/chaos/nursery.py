@@ -15,7 +15,10 @@ import signal
 import sys
 from pathlib import Path
 
+import openai
+
 from app import failpoints
+from app.llm.backends import openai as backend
 from app.logs import configure
 from app.pipelines import checkpoints, leases
 from app.pipelines.leases import Lease, StaleFence
@@ -35,15 +38,25 @@ def main(logs: Path, without: str | None) -> None:
     if without is not None:
         GUARDS[without].switch_off()
     _count_rejections()
+    _warm_up()
     tested = Sandbox()
     asyncio.run(tested.self_test())
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the dead
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the dead from now on
     print("ready", flush=True)
     for number, _ in enumerate(sys.stdin):
         child = os.fork()
         if child == 0:
             _work(logs / f"worker-{number}.log", tested)
         print(child, flush=True)
+
+
+def _warm_up() -> None:
+    """What a worker imports at its first model call, two seconds of computing."""
+    assert openai.AsyncOpenAI(api_key="none").chat.completions
+    assert backend.OpenAIBackend
 
 
 def _work(said: Path, tested: Sandbox) -> None:

@@ -23,6 +23,8 @@ class Options:
     """Between two faults."""
     restart_s: tuple[float, float] = (6.0, 12.0)
     """Between two stops of Postgres."""
+    pace: float = 1.0
+    """Both pauses are so many times longer."""
     stall_s: float = 90.0
     """Without any progress for so long, what is left is lost."""
     concurrency: int = 8

@@ -78,10 +78,8 @@ async def _in_folder(options: Options, root: Path) -> Figures:
         async with Model(options.seed, options.fault_share) as model:
             settings = _settings(options, server.url, model.url, root)
             await _prepare(options, settings, person)
-            started = time.monotonic()
             async with _fleet(options, settings, root, figures) as fleet:
                 await _suffer(options, fleet, server, figures)
-            figures.duration_s = round(time.monotonic() - started, 1)
             figures.model_requests, figures.model_faults = model.asked, model.faults
         await _count(server, person, root, figures)
         await _judge(options, server, figures)
@@ -140,10 +138,12 @@ async def _fleet(options: Options, settings: Settings, root: Path, figures: Figu
     }
     fleet = Fleet(root / "logs", environment, options.without)
     await fleet.open()
+    started = time.monotonic()
     try:
         for _ in range(options.workers):
             await fleet.start()
         yield fleet
+        figures.duration_s = round(time.monotonic() - started, 1)
         hung = await fleet.drain(DRAIN_S)
         figures.violations += [f"worker {pid} did not end within {DRAIN_S:.0f} s" for pid in hung]
         await asyncio.sleep(1)
