@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import Invalid
 from app.pipelines.schedules.cron import parse
 from app.pipelines.schedules.schedule import SOON
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LA = "America/Los_Angeles"
 FIELDS = st.tuples(
     st.sampled_from(["0", "*/20", "5,35", "10-12", "59"]),
@@ -102,7 +103,7 @@ def test_workdays_month_ends_and_names_are_known() -> None:
 
 
 @given(FIELDS, INSTANTS)
-@settings(deadline=None)
+@UNHURRIED
 def test_in_a_zone_whose_clock_never_changes_the_ticks_are_those_of_the_library(
     expression: str, instant: datetime
 ) -> None:
@@ -115,7 +116,7 @@ def test_in_a_zone_whose_clock_never_changes_the_ticks_are_those_of_the_library(
 
 
 @given(FIELDS, INSTANTS, st.sampled_from([LA, "Australia/Lord_Howe", "Europe/Berlin", "America/Havana"]))
-@settings(deadline=None)
+@UNHURRIED
 def test_looking_back_finds_the_same_ticks_as_looking_forward(
     expression: str, since: datetime, zone: str
 ) -> None:
@@ -152,7 +153,7 @@ def test_an_expression_that_means_nothing_is_refused_with_what_is_wrong(expressi
 
 
 @given(st.text(max_size=60) | st.text("0123456789*/-,#LW @", max_size=40))
-@settings(deadline=None)
+@UNHURRIED
 def test_any_text_is_an_expression_or_is_refused(text: str) -> None:
     with suppress(Invalid):
         parse(text, LA).after(datetime(2026, 11, 21, tzinfo=UTC))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.pipelines.schedules.cron import parse
 from app.pipelines.schedules.missed import GRACE, MOST, due
 from app.tables import Missed
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
 EVERY_MINUTE = parse("* * * * *", "UTC")
 CRONS = st.sampled_from(["* * * * *", "*/7 * * * *", "0 9 * * *", "30 2 * * 1-5", "59 23 L * *"])
@@ -47,7 +48,7 @@ def test_more_missed_ticks_than_one_look_deals_with_leave_out_the_oldest() -> No
 
 
 @given(CRONS, ZONES, st.sampled_from(Missed), st.integers(0, 10_000), st.integers(0, 100_000))
-@settings(deadline=None)
+@UNHURRIED
 def test_no_tick_is_lost_and_none_comes_twice(
     cron_text: str, zone: str, policy: Missed, offset_min: int, outage_s: int
 ) -> None:
@@ -66,7 +67,7 @@ def test_no_tick_is_lost_and_none_comes_twice(
 
 
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=12), ZONES)
-@settings(deadline=None)
+@UNHURRIED
 def test_looks_at_any_times_start_each_tick_exactly_once(pauses: list[int], zone: str) -> None:
     cron, now, seen = parse("*/5 * * * *", zone), NINE, []
     following = cron.after(NINE)
