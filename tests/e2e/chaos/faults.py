@@ -14,7 +14,10 @@ from tests.e2e.chaos.fleet import Fleet
 from tests.e2e.chaos.options import Figures, Options
 from tests.e2e.chaos.server import Server
 
-KINDS = ("kill", "kill", "kill tree", "freeze", "freeze at checkpoint", "sessions", "sessions", "wake-ups")
+KINDS = (
+    "kill", "kill", "kill tree", "freeze", "freeze at checkpoint", "freeze at checkpoint",
+    "freeze at checkpoint", "sessions", "wake-ups",
+)  # fmt: skip
 """One of these at a time; Postgres is stopped by a clock of its own."""
 BUSY = """
     SELECT split_part(worker, ':', 2)::int AS pid FROM pipelines
