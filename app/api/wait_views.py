@@ -35,7 +35,7 @@ class WaitView(BaseModel):
     """What the person who decides has to see. The text of a diff stands in `/pipelines/{id}/waits` alone."""
     decided_at: datetime | None
     decided_by: str | None
-    """Name of the token, `local` without authentication, or `deadline`."""
+    """Name of the token, `local` without authentication, `deadline`, or `cancelled` when the run was."""
     comment: str | None
     data: dict[str, Any] | None
     """What came with the event."""

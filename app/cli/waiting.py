@@ -10,7 +10,7 @@ from rich.console import Console
 
 from app.cli.invocation import command
 from app.cli.output import Part, explain, one_line, say
-from app.tables import Decision, Wait, WaitReason
+from app.tables import Decision, State, Wait, WaitReason
 
 STYLES = {Decision.OPEN: "yellow", Decision.GRANTED: "green", Decision.REFUSED: "red"}
 
@@ -67,12 +67,22 @@ def show_decisions(console: Console, waits: Sequence[Wait]) -> None:
     for wait in waits:
         if wait.decided_at is None:
             continue
-        said: list[Part] = [f": {one_line(wait.comment)}"] if wait.comment else []
-        verdict = (wait.decision, STYLES[Decision(wait.decision)])
-        if wait.reason == WaitReason.EVENT and wait.decision == Decision.GRANTED:
-            verdict = ("came", "green")
-        parts: list[Part] = [subject(wait), " ", verdict, f" by {wait.decided_by}", *said]
-        say(console, *parts, (f"  {moment(wait.decided_at)}", "dim"), indent=2)
+        said = f": {one_line(wait.comment)}" if wait.comment else ""
+        say(
+            console,
+            *(f"{subject(wait)} ", *_verdict(wait), said, (f"  {moment(wait.decided_at)}", "dim")),
+            indent=2,
+        )
+
+
+def _verdict(wait: Wait) -> list[Part]:
+    """What was decided, by whom."""
+    if wait.decided_by == State.CANCELLED:
+        return [("withdrawn", "dim"), ", the run was cancelled"]
+    verdict = (wait.decision, STYLES[Decision(wait.decision)])
+    if wait.reason == WaitReason.EVENT and wait.decision == Decision.GRANTED:
+        verdict = ("came", "green")
+    return [verdict, f" by {wait.decided_by}"]
 
 
 def wait_json(wait: Wait) -> dict[str, Any]:

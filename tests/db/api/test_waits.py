@@ -136,6 +136,14 @@ async def test_a_rejected_approval_fails_the_run_with_the_comment(
     assert "not like this" in body["error"]["message"]
 
 
+async def test_a_cancelled_run_waits_for_nothing_any_more(api: httpx.AsyncClient, waiting: str) -> None:
+    assert (await api.post(f"{waiting}/cancel")).json()["state"] == "cancelled"
+    assert (await api.get("/waits")).json()["items"] == []
+    [wait] = (await api.get(f"{waiting}/waits")).json()
+    assert (wait["decision"], wait["decided_by"]) == ("refused", "cancelled")
+    assert (await api.post(f"{waiting}/reject")).status_code == 409
+
+
 async def test_who_decided_is_the_name_of_the_token(
     api: httpx.AsyncClient,
     secured: httpx.AsyncClient,
