@@ -141,8 +141,7 @@ async def test_a_worker_without_the_repository_leaves_the_tick_to_others_for_a_w
 ) -> None:
     here, gone = tmp_path / "calc", tmp_path / "gone"
     make_repository(here, {"calc.py": "ONE = 1\n"})
-    async with clockwork.database.transaction() as session:
-        await save(session, ProjectDraft(name="calc", path=str(here)))
+    await save(clockwork.database, ProjectDraft(name="calc", path=str(here)))
     await clockwork.add(NINE, project="calc")
     here.rename(gone)
     ticker = clockwork.ticker()
