@@ -70,26 +70,27 @@ class LeaseKeeper:
             if self._kept.get(held.lease.pipeline_id) is kept:
                 del self._kept[held.lease.pipeline_id]
 
+    def hear(self, payload: str | bytes | bytearray) -> None:
+        """Somebody asked for something of these runs: look at once if one of them is held here."""
+        if any(UUID(run) in self._kept for run in ids_of(payload)):
+            self._hurry.set()
+
     async def close(self) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)
         if self._listener is not None and self._listening:
-            await self._listener.remove(ASKED, self._deliver)
+            await self._listener.remove(ASKED, self.hear)
 
     async def _listen(self) -> None:
         if self._listener is None or self._listening:
             return
         self._listening = True
         try:
-            await self._listener.add(ASKED, self._deliver)
+            await self._listener.add(ASKED, self.hear)
         except (psycopg.Error, OSError) as error:  # requests are seen at the next renewal, then
             self._listening = False
             log.warning("requests are seen late: %s", error)
-
-    def _deliver(self, payload: str | bytes | bytearray) -> None:
-        if any(UUID(run) in self._kept for run in ids_of(payload)):
-            self._hurry.set()
 
     async def _renew_while_any(self) -> None:
         while self._kept:
