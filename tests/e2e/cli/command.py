@@ -45,16 +45,18 @@ class InProcess:
     """Starts nothing and imports nothing anew, so that many commands take little time."""
 
     environment: dict[str, str]
+    stream: type[io.StringIO] = io.StringIO
+    """What stdin and stdout are."""
 
     def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = self.stream(), io.StringIO()
         loggers = [logging.getLogger(name) for name in (None, "app", "uvicorn", "pgqueuer")]
         levels = [logger.level for logger in loggers]
         before = dict(os.environ), sys.argv, sys.stdin, loggers[0].handlers
         try:
             os.environ.clear()
             os.environ.update(self.environment | environment)
-            sys.argv, sys.stdin = ["workbench", *arguments], io.StringIO(stdin)
+            sys.argv, sys.stdin = ["workbench", *arguments], self.stream(stdin)
             with redirect_stdout(out), redirect_stderr(err):
                 code = _code()
         finally:

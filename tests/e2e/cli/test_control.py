@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cli.command import ARGV, Process, Workbench
+from tests.e2e.cli.answers import cassette, code
+from tests.e2e.cli.command import ARGV, InProcess, Process, Workbench
 from tests.unit.artifacts.samples import EPIC
 
 GATES = """
@@ -21,14 +23,30 @@ phases:
   - {name: order, kind: event, artifact: epic, schema: EpicDeliverable, template: epic.md.j2}
   - {name: review, kind: approval, limits: {wait_s: 3600}}
 """
+SIGNED = """
+name: signed
+description: "What the developer writes is looked at."
+phases:
+  - {name: developer, kind: llm, role: developer, route: code, artifact: code, schema: DeveloperDeliverable,
+     template: dev_summary.md.j2, apply: workspace}
+  - {name: sign-off, kind: approval}
+"""
+
+
+class Terminal(io.StringIO):
+    """Somebody sits at it."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture(scope="module")
 def gates(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> None:
-    file = tmp_path_factory.mktemp("gates") / "gates.yaml"
-    file.write_text(GATES)
-    done = workbench("definitions", "put", str(file))
-    assert done.code == 0, done.err
+    for text in (GATES, SIGNED):
+        file = tmp_path_factory.mktemp("gates") / "definition.yaml"
+        file.write_text(text)
+        done = workbench("definitions", "put", str(file))
+        assert done.code == 0, done.err
 
 
 @pytest.fixture
@@ -45,6 +63,18 @@ def reviewed(ordered: str, workbench: Workbench) -> str:
     assert workbench("event", ordered, "order", "--data", json.dumps(EPIC)).code == 0
     assert workbench("run", "--resume", ordered).code == 4
     return ordered
+
+
+@pytest.fixture
+def written(gates: None, workbench: Workbench, repository: Path, tmp_path: Path) -> str:
+    """The id of a run whose change to a file waits for its approval."""
+    answer = code({"calc.py": "def sub(a, b):\n    return a - b\n"}) | {"definition": "signed"}
+    fixed = ("--repo", str(repository), "--definition", "signed", "--backend", "recorded", "--json")
+    done = workbench(
+        "run", "Subtract", *fixed, WORKBENCH_CASSETTE=cassette(tmp_path / "a", "Subtract", answer)
+    )
+    assert done.code == 4, done.out
+    return str(done.json["id"])
 
 
 def content_of(workbench: Workbench, run: str) -> str:
@@ -84,11 +114,25 @@ def test_a_script_approves_exactly_what_was_looked_at(reviewed: str, workbench: 
     assert "the event order came by" in decided
 
 
-def test_a_person_at_a_terminal_sees_what_is_approved_and_is_asked(reviewed: str, process: Process) -> None:
-    first = answered(process, "no\n", "approve", reviewed)
-    assert EPIC["title"] in first
-    assert "nothing is decided" in first
-    assert "queued" in answered(process, "y\n", "approve", reviewed)
+def test_a_person_at_a_terminal_sees_the_documents_and_the_diff_and_is_asked(
+    written: str, process: Process, surroundings: dict[str, str]
+) -> None:
+    terminal = InProcess(surroundings | {"TERM": "dumb", "LINES": "500", "COLUMNS": "120"}, Terminal)
+    for answer in ("no\n", ""):
+        done = terminal("approve", written, stdin=answer)
+        assert (done.code, "nothing is decided" in done.out) == (1, True)
+        assert "document code" in done.out
+        assert "-def add(a, b):" in done.out
+        assert "+def sub(a, b):" in done.out
+    assert "queued" in answered(process, "y\n", "approve", written)
+
+
+def test_what_does_not_fit_on_the_screen_is_shown_by_page(
+    written: str, surroundings: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    terminal = InProcess(surroundings | {"TERM": "dumb", "LINES": "5", "COLUMNS": "120"}, Terminal)
+    done = terminal("approve", written, stdin="y\n")
+    assert (done.code, "+def sub(a, b):" in done.out + capfd.readouterr().out) == (0, True)
 
 
 def test_a_refusal_ends_the_run_and_a_retry_is_a_new_one(

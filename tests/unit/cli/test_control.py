@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from app.cli.controlling import show_standing
 from app.cli.telling import told
 from app.cli.waiting import deadline, steps, subject
-from app.tables import Event, Wait, WaitReason
+from app.tables import Event, Pipeline, Wait, WaitReason
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
@@ -60,3 +61,21 @@ def test_every_reason_has_words_and_a_command_that_decides_it(
     assert subject(wait) == said
     assert next(iter(steps(wait, "abcd")))[1].endswith(command)
     assert deadline(wait) == "refused at 2026-11-21 09:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "workers", "said"),
+    [
+        ("running", "pause", 1, "the phase under way ends first, then the run pauses"),
+        ("running", "cancel", 1, "its worker stops the phase under way"),
+        ("queued", None, 1, "a worker goes on with it"),
+        ("queued", None, 0, "no worker is alive"),
+        ("paused", None, 0, "go on: "),
+        ("cancelled", None, 0, "cancelled"),
+    ],
+)
+def test_a_command_that_told_a_run_something_says_what_happens_next(
+    state: str, asked: str | None, workers: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_standing(Pipeline(id=UUID(int=1), state=state, asked=asked), workers, as_json=False)
+    assert said in capsys.readouterr().out
