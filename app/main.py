@@ -13,7 +13,7 @@ from types import FrameType
 from fastapi import FastAPI
 
 from app import __version__, logs, tokens
-from app.api import greeting, idempotency, surface
+from app.api import greeting, surface
 from app.api.context import Context
 from app.api.origin import check_bind
 from app.errors import WorkbenchError
@@ -68,10 +68,9 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 
 async def _prepare(services: Services) -> None:
-    """The first token, and no answers kept longer than promised."""
+    """The first token."""
     settings = services.settings
     async with services.database.transaction() as session:
-        await idempotency.forget_old(session)
         first = await tokens.ensure_first(session, settings.state_dir) if settings.auth == "on" else None
     if first is not None:
         greeting.show_first_token(first, settings.state_dir)

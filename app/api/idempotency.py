@@ -77,10 +77,6 @@ async def release(session: AsyncSession, claim: Claim) -> None:
     await session.execute(delete(IdempotentRequest).where(_is(claim)))
 
 
-async def forget_old(session: AsyncSession) -> None:
-    await session.execute(delete(IdempotentRequest).where(_is_old()))
-
-
 def _is_old() -> ColumnElement[bool]:
     return func.clock_timestamp() - IdempotentRequest.created_at > KEPT
 

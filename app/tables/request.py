@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.tables.base import JSON, Base, CreatedAt, is_digest
 
 KEPT = timedelta(hours=24)
-"""How long an answer is given again."""
+"""How long an answer is given again; pruning removes it after that."""
 
 
 class IdempotentRequest(Base):

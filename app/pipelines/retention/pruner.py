@@ -9,10 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from psycopg import Error as DatabaseError
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.pipelines.retention import history
@@ -23,8 +21,6 @@ from app.workspace.leftovers import Leftover, RunFolder, remove, run_folders, si
 log = logging.getLogger(__name__)
 
 EVERY_S = 3600.0
-LOOK_S = 60.0
-"""How long it can go unnoticed that it is time."""
 CHORE = "prune"
 ABANDONED = timedelta(days=1)
 """A folder that nobody knows, untouched for this long, is nobody's; no phase and no test takes that long."""
@@ -33,7 +29,10 @@ AT_ONCE = 1_000
 
 
 class Pruner:
-    """`prune` does it now, `tick` when it is time; several at once do no harm."""
+    """`prune` does it now, `tick` when it is time; several at once do no harm.
+
+    What the database raises is raised; the next call goes on where this one was cut off.
+    """
 
     def __init__(
         self, database: Database, state_dir: Path, policy: Policy, *, temporary: Path | None = None
@@ -45,23 +44,14 @@ class Pruner:
         self._temporary = temporary
         self._next = 0.0
 
-    async def work(self) -> None:
-        """Prune when it is time, until cancelled. A task of its own: it can take minutes."""
-        while True:
-            try:
-                await self.tick()
-            except (SQLAlchemyError, DatabaseError, OSError) as error:
-                log.warning("pruning could not reach the database: %s", str(error).splitlines()[0])
-            await asyncio.sleep(LOOK_S)
-
     async def tick(self) -> Pruned | None:
-        """What was pruned; None: it is not time. Costs nothing then."""
+        """What was pruned, which may take minutes; None: it is not time, which costs nothing."""
         if time.monotonic() < self._next:
             return None
-        self._next = time.monotonic() + EVERY_S
         done = await self._folders(act=True)
         if await self._is_ours_to_do():
             done += await self._rows()
+        self._next = time.monotonic() + EVERY_S
         if done != Pruned():
             log.info("pruned: %s", done)
         return done
