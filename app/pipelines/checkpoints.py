@@ -72,12 +72,11 @@ async def write(connection: psycopg.AsyncConnection, held: Held, checkpoint: Che
         asks=_ask(checkpoint) is not None,
     )
     with failpoint("database.checkpoint"):
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, _values(held, checkpoint))
-            row = await cursor.fetchone()
-    if row is None or not row["written"]:
+        cursor = await connection.execute(statement, _values(held, checkpoint))
+        row = await cursor.fetchone()
+    if row is None or not row[0]:
         raise await _reason(connection, held)
-    return Written(row["opened"], row["decision"])
+    return Written(opened=row[1], decision=row[2])
 
 
 async def append(connection: psycopg.AsyncConnection, held: Held, kind: str, data: Mapping[str, Any]) -> None:
@@ -139,8 +138,8 @@ def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
         "holds": move.state is State.RUNNING,
         "waits": move.state is State.WAITING,
         "terminal": move.state in TERMINAL,
-        "kinds": [kind for kind, _ in checkpoint.events],
-        "data": [_json(data) for _, data in checkpoint.events],
+        "events": _json([{"kind": kind, "data": data} for kind, data in checkpoint.events]),
+        "count": len(checkpoint.events),
     }
     if checkpoint.ended is not None:
         values |= _ended(checkpoint.ended)
@@ -202,7 +201,7 @@ run AS (
     UPDATE pipelines
     SET state = %(state)s, reason = %(reason)s, error = %(error)s::jsonb, position = %(position)s,
         round = %(round)s, attempts = %(attempts)s,
-        event_count = event_count + cardinality(%(kinds)s::text[]),
+        event_count = event_count + %(count)s,
         worker = CASE WHEN %(holds)s THEN worker END,
         lease_expires_at = CASE WHEN %(holds)s THEN lease_expires_at END,
         asked = CASE WHEN %(holds)s OR %(waits)s THEN asked END,
@@ -215,9 +214,8 @@ run AS (
 EVENTS = """
 logged AS (
     INSERT INTO events (pipeline_id, seq, kind, data)
-    SELECT run.id, run.event_count - cardinality(%(kinds)s::text[]) + event.number, event.kind,
-           event.data::jsonb
-    FROM run, unnest(%(kinds)s::text[], %(data)s::text[]) WITH ORDINALITY AS event (kind, data, number)
+    SELECT run.id, run.event_count - %(count)s + event.number, event.body->>'kind', event.body->'data'
+    FROM run, jsonb_array_elements(%(events)s::jsonb) WITH ORDINALITY AS event (body, number)
 )"""
 ENDED = """
 ended AS (

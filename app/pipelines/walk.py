@@ -102,9 +102,14 @@ class Walk:
             await self._end(State.FAILED, {"code": error.code, "message": error.message})
             return
         opened = await self._open(snapshot)
-        while opened is not None:
-            result = await self._run(snapshot, opened)
-            opened = await self._close(snapshot, opened, result)
+        interrupted = asyncio.create_task(self._interrupted())
+        try:
+            while opened is not None:
+                result = await self._run(snapshot, opened, interrupted)
+                opened = await self._close(snapshot, opened, result)
+        finally:
+            interrupted.cancel()
+            await asyncio.gather(interrupted, return_exceptions=True)
 
     async def give_up(self, cap: int) -> None:
         """Fail a run whose workers died again and again."""
@@ -233,26 +238,33 @@ class Walk:
                 unsure = True
                 await asyncio.sleep(0.5)
 
-    async def _run(self, snapshot: Snapshot, opened: Opened) -> PhaseResult:
+    async def _run(self, snapshot: Snapshot, opened: Opened, interrupted: asyncio.Task[None]) -> PhaseResult:
         """The slow part, until it ends, a person cancels, the lease is lost, or the drain is over."""
         phase = asyncio.create_task(self._result(snapshot, opened))
-        stop = asyncio.create_task(self._kept.stop.wait())
-        drain = asyncio.create_task(self._drained())
         try:
-            await asyncio.wait({phase, stop, drain}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({phase, interrupted}, return_when=asyncio.FIRST_COMPLETED)
             if phase.done() and not phase.cancelled():
                 return phase.result()
         finally:
-            for task in (phase, stop, drain):
-                task.cancel()
-            await asyncio.gather(phase, stop, drain, return_exceptions=True)
+            if not phase.done():
+                phase.cancel()
+                await asyncio.gather(phase, return_exceptions=True)
         if self._kept.lost:
             raise stale(self._held.lease)
         if self._kept.stop.is_set():
             return PhaseResult(Outcome.CANCELLED)
-        if not drain.done() or drain.cancelled():
+        if not interrupted.done():
             return failure("internal", "the phase cancelled itself", {})
         return PhaseResult(Outcome.ABANDONED, detail={"code": DRAINED})
+
+    async def _interrupted(self) -> None:
+        """Until a phase has to stop, whatever it does."""
+        reasons = [asyncio.create_task(self._kept.stop.wait()), asyncio.create_task(self._drained())]
+        try:
+            await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for reason in reasons:
+                reason.cancel()
 
     async def _drained(self) -> None:
         await self._draining.wait()
