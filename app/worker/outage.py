@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import logging
 
-from psycopg import Error as DatabaseError
+import psycopg
 from psycopg_pool import PoolTimeout
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 log = logging.getLogger(__name__)
 
-LOST = (SQLAlchemyError, DatabaseError, PoolTimeout, OSError)
-"""What a database raises that is away."""
+LOST = (
+    OperationalError,
+    InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    OSError,
+)
+"""What a database raises that is away. Anything else is wrong with the database, or with us."""
 
 
 class Outage:

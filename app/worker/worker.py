@@ -52,7 +52,11 @@ class Worker:
         self._outage = Outage()
 
     async def work(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set and the last phase under way has ended."""
+        """Until `stop` is set and the last phase under way has ended.
+
+        Raises what a database raises that lacks what the service needs.
+        """
+        await self._begin(stop)
         chores = [asyncio.create_task(look_after(chore, self._outage)) for chore in self._chores]
         try:
             while not stop.is_set():
@@ -64,6 +68,17 @@ class Worker:
             await self._orchestrator.close()
             with contextlib.suppress(*LOST):
                 await self._leave()
+
+    async def _begin(self, stop: asyncio.Event) -> None:
+        """Say that this worker is there, once the database can be told."""
+        while not stop.is_set():
+            try:
+                await self._report()
+                return
+            except LOST as error:
+                self._outage.lost("start", error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), RECONNECT_S)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         try:
