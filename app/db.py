@@ -79,8 +79,12 @@ class Database:
         Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` when the database does not answer.
         """
         await self._direct.open()
-        async with self._direct.connection() as connection:
-            yield connection
+        try:
+            async with self._direct.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            await self._direct.check()  # one that broke seldom broke alone
+            raise
 
     async def ping(self) -> None:
         """Raises `Unavailable` when the database does not answer or is too old."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.tables import ApiToken, TokenRole
 
 PREFIX = "workbench_"
@@ -26,6 +26,9 @@ FIRST_FILE = "admin.token"
 USED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is; a write per request would cost more than it tells."""
 
+RESERVED = frozenset({"cancelled", "deadline", "local"})
+"""Names that stand for somebody else where a decision says who made it."""
+
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FORM = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{43}})([0-9A-Za-z]{{6}})")
 
@@ -33,7 +36,9 @@ _FORM = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{43}})([0-9A-Za-z]{{6}})")
 async def create(
     session: AsyncSession, name: str, role: TokenRole, lifetime: timedelta | None = None
 ) -> tuple[ApiToken, str]:
-    """A new token: its row, and its text, which can not be had again."""
+    """A new token: its row, and its text, which can not be had again. Raises `Invalid` for its name."""
+    if name in RESERVED:
+        raise Invalid(f"{name!r} signs what the service itself decides: choose another name", place="name")
     text = _new_text()
     row = ApiToken(
         name=name,

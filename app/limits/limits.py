@@ -172,7 +172,7 @@ class CallLimits:
                 continue
             try:
                 await self.look()
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
                 log.warning("slots could not be renewed: %s", str(error).strip())
 
     async def _listen(self) -> None:

@@ -103,7 +103,9 @@ class PipelineService:
             start = retrying.first_phase(snapshot, run.position, again.from_phase)
             pinned = Pinned(snapshot, run.project_id, run.base_commit)
             new = NewRun(run.epic_description, Priority(run.priority), retry_of=run.id, position=start)
-            await creation.keep(session, snapshot)  # what is read now may have more fields than what was stored
+            await creation.keep(
+                session, snapshot
+            )  # what is read now may have more fields than what was stored
             [new_id] = await creation.insert(session, pinned, [new], queue=False)
             await retrying.take_over(session, run.id, new_id, snapshot, start, again)
         return await self.get(new_id)

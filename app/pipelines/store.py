@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import String, cast, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFound
 from app.pipelines import snapshots
 from app.pipelines.snapshot import Snapshot
 from app.tables import DefinitionSnapshot, PhaseRun, Pipeline
+
+_HEX = re.compile("[0-9a-f]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,21 @@ async def get(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -
 
 async def beginning_with(session: AsyncSession, start: str, limit: int = 10) -> Sequence[UUID]:
     """Ids that begin with this text, newest first."""
+    digits = start.lower().replace("-", "")
+    if not _HEX.fullmatch(digits) or not str(_first(digits)).startswith(start.lower()):
+        return []
+    last = UUID(digits.ljust(32, "f"))
     rows = await session.scalars(
         select(Pipeline.id)
-        .where(cast(Pipeline.id, String).startswith(start, autoescape=True))
+        .where(Pipeline.id.between(_first(digits), last))
         .order_by(Pipeline.created_at.desc())
         .limit(limit)
     )
     return rows.all()
+
+
+def _first(digits: str) -> UUID:
+    return UUID(digits.ljust(32, "0"))
 
 
 async def page(

@@ -103,7 +103,7 @@ async def calls(session: AsyncSession, pipeline_id: UUID) -> Sequence[PromptUsag
 
 
 async def _grouped(session: AsyncSession, label: ColumnElement[str], days: int) -> list[Bill]:
-    since = func.clock_timestamp() - func.make_interval(0, 0, 0, days)
+    since = func.now() - func.make_interval(0, 0, 0, days)
     rows = await session.execute(
         select(label.label("label"), *_SUMS)
         .where(PromptUsage.started_at >= since)

@@ -11,7 +11,7 @@ import pytest
 
 from app import tokens
 from app.db import Database
-from app.errors import Conflict
+from app.errors import Conflict, Invalid
 from app.tables import TokenRole
 
 
@@ -68,3 +68,10 @@ async def test_a_text_has_43_characters_of_secret_and_6_of_checksum(database: Da
     assert len(set(texts)) == 20
     assert all(tokens.is_well_formed(text) for text in texts)
     assert not any(tokens.is_well_formed(text[:15] + "é" + text[16:]) for text in texts)
+
+
+@pytest.mark.parametrize("name", ["deadline", "local"])
+async def test_a_token_can_not_sign_as_the_service_itself(database: Database, name: str) -> None:
+    with pytest.raises(Invalid, match="choose another name"):
+        async with database.transaction() as session:
+            await tokens.create(session, name, TokenRole.OPERATOR)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,18 @@ from app.pipelines.snapshot import Snapshot
 from app.rendering.renderer import Renderer
 from app.tables import CommitIntent, Outcome
 from app.usage import reports
-from app.workspace.branch import publish_commit
+from app.workspace.branch import BranchLocked, publish_commit
 from app.workspace.commit import CommitPlan, build_commit, commit_files, find_commit
 from app.workspace.files import SourceFile
 from app.workspace.message import commit_message, trailers_of
+from app.workspace.repository import Repository
 from app.workspace.workspace import remove_workspace, workspace_folder
 
 BRANCH_FOLDER = "workbench"
 """Every run commits to `workbench/<run id>`."""
+OWN_LOCK_S = 5.0
+"""Nobody but this run locks its branch, and git holds the lock for milliseconds."""
+LOCK_WAIT_S = 60.0
 
 
 class CommitPhase:
@@ -54,7 +60,7 @@ class CommitPhase:
         commit = await find_commit(repository, plan.branch, str(context.pipeline_id), commit=made)
         if commit is None:
             commit = made
-            await publish_commit(repository, plan.branch, commit)
+            await _publish(repository, plan.branch, commit)
         # what is committed can be looked at there; a run that fails keeps its files
         await remove_workspace(workspace_folder(self._state_dir, str(context.pipeline_id), context.fence))
         return PhaseResult(
@@ -105,6 +111,18 @@ class CommitPhase:
         }
         text = await render_document(self._renderer, maker, body, run)
         return (SourceFile(f"docs/ARCH-{str(context.pipeline_id)[:8]}.md", text),)
+
+
+async def _publish(repository: Repository, branch: str, commit: str) -> None:
+    """A lock on the run's own branch is that of an earlier try whose git was killed, or is about to end."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            return await publish_commit(repository, branch, commit, stale_lock_s=OWN_LOCK_S)
+        except BranchLocked:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(1)
 
 
 def _maker_of(snapshot: Snapshot, artifact: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from app.digests import digest
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.tables import Decision, Outcome, Priority, WaitReason
 
@@ -55,7 +56,8 @@ class NeedsAccess(Waiting):
     """The phase lacks a tool or a permission; the request is listed and the run waits."""
 
     def __init__(self, permission: str, why: str) -> None:
-        super().__init__(Ask(WaitReason.ACCESS, permission, details={"why": why}))
+        what = digest({"reason": WaitReason.ACCESS, "subject": permission})
+        super().__init__(Ask(WaitReason.ACCESS, permission, details={"why": why}, content_sha256=what))
 
 
 @dataclass(frozen=True)

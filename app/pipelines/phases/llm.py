@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.artifacts.schemas.qa import check_consistent
+from app.digests import digest
 from app.errors import Invalid
 from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
@@ -153,7 +154,13 @@ def _issues(phase: str, body: JSON) -> tuple[dict[str, str], ...]:
 def _budget(context: PhaseContext, backend: str, error: OutOfCredit) -> Ask:
     """Somebody has to top the account up; each time anew."""
     before = [one for one in context.decisions if (one.reason, one.subject) == (WaitReason.BUDGET, backend)]
-    return Ask(WaitReason.BUDGET, backend, len(before), details={"code": error.code, "why": error.message})
+    return Ask(
+        WaitReason.BUDGET,
+        backend,
+        len(before),
+        details={"code": error.code, "why": error.message},
+        content_sha256=digest({"reason": WaitReason.BUDGET, "subject": backend, "round": len(before)}),
+    )
 
 
 def _profile(profile: Profile, most: int | None) -> Profile:

@@ -108,7 +108,9 @@ async def test_a_phase_begins_once_its_permissions_are_granted(engine: Engine) -
     phase = Scripted()
     run, wait = await waiting(engine, phase, a={"needs": ("network:pypi",)})
     assert (wait.reason, wait.subject, phase.seen) == ("access", "network:pypi", [])
-    await engine.service.decide(run.id, Verdict(True, "somebody"))
+    with pytest.raises(Invalid, match="say what you approve"):
+        await engine.service.decide(run.id, Verdict(True, "somebody"))
+    await engine.service.decide(run.id, Verdict(True, "somebody", content_sha256=wait.content_sha256))
     assert (await engine.walk(run)).state == "succeeded"
     assert len(phase.seen) == 1
 
