@@ -23,6 +23,8 @@ from app.settings import ROOT
 SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
 """A process that was frozen in the middle of a transaction must not keep its locks."""
 POOL_TIMEOUT_S = 10.0
+DIRECT_CONNECTIONS = 6
+"""Each statement takes about a millisecond; more connections would only be cold ones."""
 DIRECT_OPTIONS = f"{SESSION_OPTIONS} -c plan_cache_mode=force_generic_plan"
 """Planning a checkpoint anew each time costs the database as much as doing it; its plan never changes."""
 OLDEST_SUPPORTED = 150_000
@@ -46,10 +48,11 @@ class Database:
             url,
             open=False,
             min_size=1,
-            max_size=pool_size,
+            max_size=DIRECT_CONNECTIONS,
             timeout=POOL_TIMEOUT_S,
             kwargs={
                 "autocommit": True,
+                "prepare_threshold": 0,
                 "options": DIRECT_OPTIONS,
                 "application_name": "workbench",
             },

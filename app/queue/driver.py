@@ -42,14 +42,14 @@ class PoolDriver:
         return self._tasks
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        async with self._database.statement() as connection:
-            cursor = AsyncRawCursor(await _raw(connection), row_factory=dict_row)
+        async with self._database.connection() as connection:
+            cursor = AsyncRawCursor(connection, row_factory=dict_row)
             await cursor.execute(query.encode(), args or None)
             return await cursor.fetchall()
 
     async def execute(self, query: str, *args: object) -> str:
-        async with self._database.statement() as connection:
-            cursor = AsyncRawCursor(await _raw(connection))
+        async with self._database.connection() as connection:
+            cursor = AsyncRawCursor(connection)
             await cursor.execute(query.encode(), args or None)
             return cursor.statusmessage or ""
 

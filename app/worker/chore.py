@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from app.worker.outage import LOST, Outage
+from app.queue.outage import LOST, Outage
 
 log = logging.getLogger(__name__)
 

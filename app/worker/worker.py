@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Database
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
 from app.queue.listener import Listener
+from app.queue.outage import LOST, Outage
 from app.queue.wakeups import consume
 from app.tables import WorkerRow
 from app.worker.chore import Chore, look_after
-from app.worker.outage import LOST, Outage
 from app.worker.sweep import sweep
 
 SWEEP_S = 5.0
@@ -59,8 +59,13 @@ class Worker:
         await self._begin(stop)
         chores = [asyncio.create_task(look_after(chore, self._outage)) for chore in self._chores]
         try:
-            while not stop.is_set():
-                await self._consume(stop)
+            await consume(
+                self._database,
+                self._listener,
+                lambda pipeline_id: self._orchestrator.handle(pipeline_id, stop),
+                concurrency=self._concurrency,
+                stop=stop,
+            )
         finally:
             for chore in chores:
                 chore.cancel()
@@ -79,20 +84,6 @@ class Worker:
                 self._outage.lost("start", error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RECONNECT_S)
-
-    async def _consume(self, stop: asyncio.Event) -> None:
-        try:
-            await consume(
-                self._database,
-                self._listener,
-                lambda pipeline_id: self._orchestrator.handle(pipeline_id, stop),
-                concurrency=self._concurrency,
-                stop=stop,
-            )
-        except LOST as error:
-            self._outage.lost("wake-ups", error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RECONNECT_S)
 
     async def _sweep(self) -> None:
         await self._report()

@@ -25,7 +25,7 @@ from app.pipelines.service import PipelineService
 from app.queue.driver import PoolDriver
 from app.queue.listener import Listener
 from app.queue.signals import Signals
-from app.queue.wakeups import ENTRYPOINT, HEARTBEAT
+from app.queue.consumer import ENTRYPOINT, HEARTBEAT
 from app.tables import Pipeline, State, Target
 from app.usage import reports
 from app.worker import Worker
