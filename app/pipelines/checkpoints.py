@@ -43,6 +43,10 @@ class Checkpoint:
     events: tuple[EventBody, ...]
     ended: Ended | None = None
     opens: PhaseSpec | None = None
+    replaces: bool = False
+    """The run has an artifact of this name already; it steps down."""
+    is_first_try: bool = False
+    """Nobody has opened that phase in this round before."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ async def write(connection: psycopg.AsyncConnection, held: Held, checkpoint: Che
     statement = _statement(
         ended=checkpoint.ended is not None,
         artifact=checkpoint.ended is not None and checkpoint.ended.result.artifact is not None,
+        replaces=checkpoint.replaces,
         opens=checkpoint.opens is not None,
+        counts=not checkpoint.is_first_try,
         asks=_ask(checkpoint) is not None,
     )
     with failpoint("database.checkpoint"):
@@ -183,12 +189,17 @@ def _json(value: Any) -> str:
 
 
 @cache
-def _statement(*, ended: bool, artifact: bool, opens: bool, asks: bool) -> bytes:
+def _statement(
+    *, ended: bool, artifact: bool, replaces: bool, opens: bool, counts: bool, asks: bool
+) -> bytes:
     """One statement of the parts that are needed. Each part reads from the one before what it must follow."""
     parts = [RUN, EVENTS]
     parts += [ENDED] if ended else []
-    parts += [ARTIFACT] if artifact else []
-    parts += [OPENED.format(after=", after_ended" if ended else "")] if opens else []
+    if artifact:
+        parts += [STEPPED_DOWN, KEPT.format(version=NEXT_VERSION)] if replaces else [KEPT.format(version="1")]
+    if opens:
+        after = ", after_ended" if ended else ""
+        parts += [OPENED.format(attempt=EARLIER_TRIES if counts else "0", after=after)]
     parts += [WAIT] if asks else []
     opened = "(SELECT id FROM opened)" if opens else "NULL::bigint"
     decision = "(SELECT decision FROM wait)" if asks else "NULL::text"
@@ -223,25 +234,27 @@ ended AS (
     FROM run WHERE phase_runs.id = %(ended)s RETURNING phase_runs.id
 ),
 after_ended AS (SELECT count(*) FROM ended)"""
-ARTIFACT = """
+STEPPED_DOWN = """
 stepped_down AS (
     UPDATE artifacts SET current = false
     FROM run WHERE pipeline_id = run.id AND name = %(name)s AND current RETURNING version
-),
+)"""
+NEXT_VERSION = "(SELECT coalesce(max(version), 0) + 1 FROM stepped_down)"
+KEPT = """
 kept AS (
     INSERT INTO artifacts (pipeline_id, name, version, current, schema, schema_digest, content_digest, body,
                            phase_run_id)
-    SELECT run.id, %(name)s, (SELECT coalesce(max(version), 0) + 1 FROM stepped_down), true, %(schema)s,
-           %(schema_digest)s, %(content_digest)s, %(body)s::jsonb, %(ended)s
+    SELECT run.id, %(name)s, {version}, true, %(schema)s, %(schema_digest)s, %(content_digest)s,
+           %(body)s::jsonb, %(ended)s
     FROM run
 )"""
+EARLIER_TRIES = """
+(SELECT count(*) FROM phase_runs AS earlier WHERE earlier.pipeline_id = %(id)s
+   AND earlier.phase = %(opens)s AND earlier.item = '' AND earlier.round = %(round)s)"""
 OPENED = """
 opened AS (
     INSERT INTO phase_runs (pipeline_id, phase, kind, item, round, try, outcome, fence)
-    SELECT run.id, %(opens)s, %(opens_kind)s, '', %(round)s,
-           (SELECT count(*) FROM phase_runs AS earlier WHERE earlier.pipeline_id = %(id)s
-              AND earlier.phase = %(opens)s AND earlier.item = '' AND earlier.round = %(round)s),
-           'running', %(fence)s
+    SELECT run.id, %(opens)s, %(opens_kind)s, '', %(round)s, {attempt}, 'running', %(fence)s
     FROM run{after} RETURNING id
 )"""
 WAIT = """

@@ -169,7 +169,9 @@ class Walk:
                 attempts=self._attempts(result),
                 events=_events(move, (opened, self._at.round, result), following),
                 ended=Ended(opened.phase_run_id, spec, result),
+                replaces=spec.artifact in self._history.artifacts,
                 opens=following,
+                is_first_try=True,  # what comes after this phase in this round has not been reached before
             )
             with suppress(AskedMeanwhile):
                 written = await self._write(checkpoint)

@@ -137,3 +137,15 @@ COMMIT: dict[str, Any] = {
     "documents": ["docs/ARCH-7f3a.md"],
     "trailers": [{"key": "Run-Id", "value": "7f3a"}],
 }
+
+DELIVERY: dict[str, Any] = {
+    "state": "sent",
+    "destination": "newsletter",
+    "adapter": "http",
+    "target": "POST https://example.org",
+    "idempotency_key": "c" * 64,
+    "artifact": "post",
+    "payload": {"text": "Good morning"},
+    "response_status": 201,
+    "response_excerpt": "",
+}

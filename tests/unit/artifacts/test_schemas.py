@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from app.artifacts.registry import SCHEMAS, schema
 from app.artifacts.schemas.qa import check_consistent
 from app.errors import SchemaMismatch
-from tests.unit.artifacts.samples import ARCHITECTURE, CODE, COMMIT, COMPONENT, EPIC, QA_REPORT, TEST_RESULTS
+from tests.unit.artifacts.samples import (
+    ARCHITECTURE,
+    CODE,
+    COMMIT,
+    COMPONENT,
+    DELIVERY,
+    EPIC,
+    QA_REPORT,
+    TEST_RESULTS,
+)
 
 SAMPLES = {
     "EpicDeliverable": EPIC,
@@ -28,6 +37,7 @@ SAMPLES = {
     "QAIssue": QA_REPORT["issues"][0],
     "TestResults": TEST_RESULTS,
     "CommitRecord": COMMIT,
+    "DeliveryRecord": DELIVERY,
 }
 SOURCE_FIELDS = {
     "MethodSpec": "name purpose params returns raises",
@@ -82,6 +92,10 @@ def inlined(node: Any, body: dict[str, Any], above: tuple[str, ...] = ()) -> Any
     return {key: inlined(value, body, above) for key, value in node.items() if key != "$defs"}
 
 
+NOT_ASKED_FOR = frozenset({"DeliveryRecord"})
+"""No model answers with these, so they may hold what no grammar can describe."""
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_good_document_comes_back_as_plain_json(name: str) -> None:
     assert json.loads(json.dumps(schema(name).validate(SAMPLES[name]))) == SAMPLES[name]
@@ -101,7 +115,7 @@ def test_every_object_is_closed_and_every_field_is_described(name: str) -> None:
             assert [field for field, body in node["properties"].items() if not body.get("description")] == []
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name not in NOT_ASKED_FOR])
 def test_no_schema_has_a_map_a_recursion_or_a_free_value(name: str) -> None:
     body = schema(name).json_schema()
     whole = inlined(body, body)
