@@ -16,7 +16,7 @@ from app.failpoints import failpoint
 from app.limits.limits import CallLimits
 from app.limits.slot import Slot
 from app.llm.digest import request_digest
-from app.llm.errors import DeadlineExceeded, InvalidAnswer, LLMDisabled, LLMError
+from app.llm.errors import BackendDown, DeadlineExceeded, InvalidAnswer, LLMDisabled, LLMError
 from app.llm.parser import LLMResponseParser
 from app.llm.request import NotAccepted, Patience, Reply, Request
 from app.llm.types import JSON, Answer, Backend, BackendName, Call, Message, Profile, Schema
@@ -102,6 +102,8 @@ class LLMCaller:
             return await self._use(request, _Turn(answer, data, errors), None)
         answer, usage_id = await self._attempts(request, call, record, spent)
         data, errors = await self._judge(answer, request.schema)
+        if usage_id is None:
+            return await self._use(request, _Turn(answer, data, errors), None)
         cost = _cost(call.profile, answer.tokens)
         spent.add(answer.tokens, cost)
         await self._recorder.settle(
@@ -132,20 +134,26 @@ class LLMCaller:
 
     async def _attempts(
         self, request: Request, call: Call, record: CallRecord, spent: _Spent
-    ) -> tuple[Answer, int]:
-        """Try until the backend answers, within our patience. Each failure is in the ledger."""
+    ) -> tuple[Answer, int | None]:
+        """Try until the backend answers, within our patience. Each failure is in the ledger.
+
+        No ledger row: while this one waited, an earlier try of the phase, thought dead, got the answer.
+        """
         backend = self._backend(call.profile.backend)
         most = _most(call)
         for attempt in range(1, self._patience.attempts + 1):
             try:
                 async with self._slot(request, most) as slot:  # before the ledger: what waits costs nothing
                     usage_id = await self._reserve(call.profile, most, record)
+                    if usage_id is None:
+                        return await self._replay(record), None
                     answer = await self._send(backend, call)
                     if slot is not None:
                         slot.used(answer.tokens.total_input + answer.tokens.output)
                 return answer, usage_id
             except LLMError as error:
-                if not error.reply_lost:  # a lost reply may have been billed: the row stays open
+                # a lost reply may have been billed: its row stays open
+                if usage_id is not None and not error.reply_lost:
                     tokens = error.tokens or Tokens()
                     cost = _cost(call.profile, tokens)
                     spent.add(tokens, cost)
@@ -157,6 +165,12 @@ class LLMCaller:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
+
+    async def _replay(self, record: CallRecord) -> Answer:
+        stored = await self._recorder.stored_answer(record)
+        if stored is None:  # pruned in this moment: the run has ended long ago
+            raise BackendDown("the answer that an earlier try got is gone")
+        return _restore(stored)
 
     def _pause(self, error: LLMError, attempt: int) -> float | None:
         """Seconds before the next attempt; None: give up."""
@@ -180,7 +194,7 @@ class LLMCaller:
             group=request.group,
         )
 
-    async def _reserve(self, profile: Profile, most: Tokens, record: CallRecord) -> int:
+    async def _reserve(self, profile: Profile, most: Tokens, record: CallRecord) -> int | None:
         return await self._recorder.open(record, tokens=most.input + most.output, cost=_cost(profile, most))
 
     def _backend(self, name: BackendName) -> Backend:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database
@@ -52,30 +52,23 @@ class UsageRecorder:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, record: CallRecord, *, tokens: int, cost: Cost) -> int:
-        """Reserve `tokens` and their cost. Returns the id of the ledger row."""
+    async def open(self, record: CallRecord, *, tokens: int, cost: Cost) -> int | None:
+        """Reserve `tokens` and their cost. Returns the id of the ledger row.
+
+        None: an earlier try of the phase has the answer by now, and nothing is to be paid.
+        """
+        values = {
+            **asdict(record),
+            "reserved_tokens": tokens,
+            "reserved_usd": cost.usd,
+            "price_version": cost.price_version,
+            "outcome": "open",
+        }
+        columns = [PromptUsage.__table__.c[name] for name in values]
+        row = select(*(literal(values[column.name], column.type) for column in columns))
+        statement = insert(PromptUsage).from_select(columns, row.where(~_stored(record).exists()))
         async with self._database.transaction() as session:
-            row = PromptUsage(
-                pipeline_id=record.pipeline_id,
-                phase_run_id=record.phase_run_id,
-                phase=record.phase,
-                item=record.item,
-                round=record.round,
-                step=record.step,
-                backend=record.backend,
-                profile=record.profile,
-                model=record.model,
-                role=record.role,
-                prompt_digest=record.prompt_digest,
-                prompt_version=record.prompt_version,
-                request_digest=record.request_digest,
-                reserved_tokens=tokens,
-                reserved_usd=cost.usd,
-                price_version=cost.price_version,
-                outcome="open",
-            )
-            session.add(row)
-        return row.id
+            return (await session.execute(statement.returning(PromptUsage.id))).scalar_one_or_none()
 
     async def settle(
         self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None = None
@@ -113,18 +106,19 @@ class UsageRecorder:
         if record.pipeline_id is None:
             return None
         async with self._database.transaction() as session:
-            return (
-                await session.execute(
-                    select(ModelAnswer.answer).where(
-                        ModelAnswer.pipeline_id == record.pipeline_id,
-                        ModelAnswer.phase == record.phase,
-                        ModelAnswer.item == record.item,
-                        ModelAnswer.round == record.round,
-                        ModelAnswer.step == record.step,
-                        ModelAnswer.request_digest == record.request_digest,
-                    )
-                )
-            ).scalar_one_or_none()
+            answer: dict[str, Any] | None = (await session.execute(_stored(record))).scalar_one_or_none()
+        return answer
+
+
+def _stored(record: CallRecord) -> Select[dict[str, Any]]:
+    return select(ModelAnswer.answer).where(
+        ModelAnswer.pipeline_id == record.pipeline_id,
+        ModelAnswer.phase == record.phase,
+        ModelAnswer.item == record.item,
+        ModelAnswer.round == record.round,
+        ModelAnswer.step == record.step,
+        ModelAnswer.request_digest == record.request_digest,
+    )
 
 
 def _columns(result: Settlement) -> dict[str, Any]:

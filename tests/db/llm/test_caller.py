@@ -350,6 +350,20 @@ class TestReplay:
             }[change]
             assert (await Asking(database, Answering(GOOD)).ask(request(**other))).calls == 1
 
+    async def test_an_attempt_uses_what_another_try_was_answered_meanwhile(self, database: Database) -> None:
+        async with open_engine(database) as engine:
+            key = await keys(engine)
+
+            async def while_the_other_is_answered(call: Call) -> str:
+                await Asking(database, Answering(GOOD)).ask(request(**key))
+                raise RateLimited("later")
+
+            slow = Answering(while_the_other_is_answered)
+            asking = Asking(database, slow)
+            reply = await asking.ask(request(**key))
+            assert (reply.data, len(slow.calls)) == (EPIC, 1)
+            assert [row.outcome for row in await asking.ledger()] == ["rate_limited", "ok"]
+
     async def test_a_call_of_no_run_is_not_stored(self, database: Database) -> None:
         await Asking(database, Answering(GOOD)).ask(request())
         async with database.transaction() as session:
