@@ -68,7 +68,7 @@ def _without_trailer() -> None:
     async def find_commit(*_: Any, **__: Any) -> None:
         return None
 
-    async def publish_commit(repo: Repository, branch: str, made: str) -> None:
+    async def publish_commit(repo: Repository, branch: str, made: str, **_: Any) -> None:
         await git(repo.git, "update-ref", f"refs/heads/{branch}", made)
 
     vars(commit).update(build_commit=build_commit, find_commit=find_commit, publish_commit=publish_commit)
