@@ -12,23 +12,49 @@ from app.queue.wakeups import wake
 
 log = logging.getLogger(__name__)
 
+FIRST = 10
+"""Priority of a run whose worker was lost: before all that have not begun."""
+
+ORPHANS = text(
+    """
+    SELECT id FROM pipelines
+    WHERE state = 'running' AND lease_expires_at < clock_timestamp()
+      AND NOT EXISTS (
+        SELECT FROM pgqueuer
+        WHERE entrypoint = 'run_pipeline' AND status = 'queued' AND priority = :first
+          AND payload = convert_to(pipelines.id::text, 'UTF8')
+      )
+    FOR UPDATE SKIP LOCKED
+    """
+)
+"""Runs whose worker was lost. The job it had would be found too, but behind all that is queued."""
+
 LOST_WAKEUPS = text(
     """
     SELECT id, priority FROM pipelines
-    WHERE (state = 'running' AND lease_expires_at < clock_timestamp()
-           OR state = 'queued' AND updated_at < clock_timestamp() - interval '3 seconds')
+    WHERE state = 'queued' AND updated_at < clock_timestamp() - interval '3 seconds'
       AND NOT EXISTS (
-        SELECT 1 FROM pgqueuer
+        SELECT FROM pgqueuer
         WHERE entrypoint = 'run_pipeline' AND status IN ('queued', 'picked')
           AND payload = convert_to(pipelines.id::text, 'UTF8')
       )
     FOR UPDATE SKIP LOCKED
     """
 )
-"""Runs that want a worker and have neither a live lease nor a job.
+"""Runs that want a worker and have no job.
 
 A run that was queued just now belongs to whoever starts it: `work_on` takes it with no wake-up.
 """
+
+
+async def find_orphans(database: Database) -> int:
+    """Wake somebody up for each run whose worker was lost. Returns how many there are."""
+    async with database.transaction() as session:
+        orphans = (await session.scalars(ORPHANS, {"first": FIRST})).all()
+        await wake(session, dict.fromkeys(orphans, FIRST))
+    if orphans:
+        log.info("%d runs have lost their worker", len(orphans))
+    return len(orphans)
 
 
 async def sweep(database: Database) -> int:

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
@@ -19,9 +20,11 @@ from app.queue.outage import LOST, Outage
 from app.queue.wakeups import consume
 from app.tables import WorkerRow
 from app.worker.chore import Chore, look_after
-from app.worker.sweep import sweep
+from app.worker.sweep import find_orphans, sweep
 
 SWEEP_S = 5.0
+ORPHANS_S = 2.0
+"""How often runs of workers that were lost are looked for."""
 RECONNECT_S = 1.0
 """Pause before a lost database is asked again."""
 
@@ -48,7 +51,11 @@ class Worker:
         self._orchestrator = orchestrator
         self._name = name
         self._concurrency = concurrency
-        self._chores = (Chore("sweep", SWEEP_S, self._sweep), *chores)
+        self._chores = (
+            Chore("sweep", SWEEP_S, self._sweep),
+            Chore("orphans", ORPHANS_S, partial(find_orphans, database)),
+            *chores,
+        )
         self._outage = Outage()
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -87,11 +94,11 @@ class Worker:
 
     async def _sweep(self) -> None:
         await self._report()
-        await self.sweep()
+        await sweep(self._database)
 
     async def sweep(self) -> int:
-        """Put back the wake-ups that were lost. Returns how many."""
-        return await sweep(self._database)
+        """Put back all wake-ups that were lost. Returns how many."""
+        return await find_orphans(self._database) + await sweep(self._database)
 
     async def _report(self) -> None:
         """Say that this worker is alive, and forget workers that are not."""

@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db import Database
 from app.errors import NotFound
 from app.pipelines import checkpoints, leases
 from app.pipelines.leases import Lease
 from app.pipelines.phases import commit
 from app.tables import Pipeline
-from app.worker import Worker
+from app.worker import worker
 from app.workspace.commit import CommitPlan
 from app.workspace.commit import build_commit as build
 from app.workspace.git import git
@@ -77,10 +78,10 @@ def _without_trailer() -> None:
 def _without_sweep() -> None:
     """A wake-up that is lost stays lost."""
 
-    async def sweep(self: Worker) -> int:
+    async def find_nothing(database: Database) -> int:
         return 0
 
-    Worker.sweep = sweep  # type: ignore[method-assign]
+    vars(worker).update(sweep=find_nothing, find_orphans=find_nothing)
 
 
 def _without(text: str, part: str) -> str:
