@@ -16,7 +16,8 @@ from app.pipelines import leases
 from app.pipelines.keeper import LeaseKeeper
 from app.pipelines.leases import Held, StaleFence
 from app.pipelines.phases.kind import PhaseKind
-from app.pipelines.walk import Patience, Walk, Work
+from app.pipelines.walk import Walk
+from app.pipelines.work import Patience, Work
 from app.queue.announcer import Announcer
 from app.queue.listener import Listener
 

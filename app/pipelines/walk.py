@@ -7,64 +7,24 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg_pool import PoolTimeout
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
-
-from app.db import Database
-from app.digests import storable
-from app.errors import Forbidden, WorkbenchError, unknown
 from app.pipelines import checkpoints, history, waits
 from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, EventBody, Written
 from app.pipelines.history import History
+from app.pipelines.interruption import DRAINED, Interruption
 from app.pipelines.keeper import Kept
-from app.pipelines.leases import StaleFence, stale
 from app.pipelines.moves import Move, Standing, Wishes, after
-from app.pipelines.phases.kind import NeedsAccess, PhaseContext, PhaseKind, PhaseResult, ProjectSpec, Waiting
+from app.pipelines.performing import perform
+from app.pipelines.phases.kind import PhaseContext, PhaseResult, ProjectSpec
 from app.pipelines.snapshot import PhaseSpec, Snapshot
-from app.pipelines.snapshots import Snapshots, UnreadableSnapshot
-from app.queue.announcer import Announcer
+from app.pipelines.snapshots import UnreadableSnapshot
+from app.pipelines.work import LOST, LOST_IN_A_PHASE, Work
 from app.queue.wakeups import wake
-from app.tables import Asked, Decision, Outcome, State, WaitReason
+from app.tables import Asked, Decision, Outcome, State
 
 log = logging.getLogger(__name__)
-
-DRAINED = "drained"
-LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""The database does not answer, or not any more. In a phase the same comes wrapped by the ORM."""
-LOST_IN_A_PHASE = (*LOST, OperationalError, InterfaceError, InternalError, PoolExhausted)
-"""An `InternalError` is a session that the server ended while this process was frozen in a transaction."""
-
-
-class AccessRefused(Forbidden):
-    """A person refused what the phase asked for."""
-
-    code = "access_refused"
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a walk bears with others."""
-
-    database_s: float = 60.0
-    """A finished phase is kept for so long while the database is away."""
-    drain_s: float = 30.0
-    """A worker that is told to stop lets a phase go on for so long, then hands the run back as it was."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What all walks of a process work with."""
-
-    database: Database
-    kinds: Mapping[str, PhaseKind]
-    announcer: Announcer
-    patience: Patience
-    snapshots: Snapshots = field(default_factory=Snapshots)
 
 
 @dataclass(frozen=True)
@@ -102,14 +62,10 @@ class Walk:
             await self._end(State.FAILED, {"code": error.code, "message": error.message})
             return
         opened = await self._open(snapshot)
-        interrupted = asyncio.create_task(self._interrupted())
-        try:
+        async with Interruption(self._kept, self._draining, self._work.patience.drain_s) as interruption:
             while opened is not None:
-                result = await self._run(snapshot, opened, interrupted)
+                result = await interruption.perform(self._perform(snapshot, opened))
                 opened = await self._close(snapshot, opened, result)
-        finally:
-            interrupted.cancel()
-            await asyncio.gather(interrupted, return_exceptions=True)
 
     async def give_up(self, cap: int) -> None:
         """Fail a run whose workers died again and again."""
@@ -240,62 +196,12 @@ class Walk:
                 unsure = True
                 await asyncio.sleep(0.5)
 
-    async def _run(self, snapshot: Snapshot, opened: Opened, interrupted: asyncio.Task[None]) -> PhaseResult:
-        """The slow part, until it ends, a person cancels, the lease is lost, or the drain is over."""
-        phase = asyncio.create_task(self._result(snapshot, opened))
-        try:
-            await asyncio.wait({phase, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-            if phase.done() and not phase.cancelled():
-                return phase.result()
-        finally:
-            if not phase.done():
-                phase.cancel()
-                await asyncio.gather(phase, return_exceptions=True)
-        if self._kept.lost:
-            raise stale(self._held.lease)
-        if self._kept.stop.is_set():
-            return PhaseResult(Outcome.CANCELLED)
-        if not interrupted.done():
-            return failure("internal", "the phase cancelled itself", {})
-        return PhaseResult(Outcome.ABANDONED, detail={"code": DRAINED})
-
-    async def _interrupted(self) -> None:
-        """Until a phase has to stop, whatever it does."""
-        reasons = [asyncio.create_task(self._kept.stop.wait()), asyncio.create_task(self._drained())]
-        try:
-            await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for reason in reasons:
-                reason.cancel()
-
-    async def _drained(self) -> None:
-        await self._draining.wait()
-        await asyncio.sleep(self._work.patience.drain_s)
-
-    async def _result(self, snapshot: Snapshot, opened: Opened) -> PhaseResult:
-        """A typed error is the phase's result; anything else is a fault of ours."""
-        spec = opened.spec
+    async def _perform(self, snapshot: Snapshot, opened: Opened) -> PhaseResult:
         try:
             context = await self._context(snapshot, opened)
-            _check_access(context)
-            return _checked(spec, await self._kind(spec.kind).run(context))
-        except Waiting as waiting:
-            return PhaseResult(Outcome.WAITING, asks=waiting.ask)
-        except StaleFence:
-            raise
-        except LOST_IN_A_PHASE as error:
-            log.warning("phase %s lost the database: %s", spec.name, str(error).splitlines()[:1])
+        except LOST:
             return PhaseResult(Outcome.ABANDONED, detail={"code": "database_lost"})
-        except WorkbenchError as error:
-            return failure(error.code, error.message, error.details)
-        except Exception as error:
-            log.exception("phase %s of pipeline %s", spec.name, self._held.lease.pipeline_id)
-            return failure("internal", f"{type(error).__name__}: {error}"[:500], {})
-
-    def _kind(self, name: str) -> PhaseKind:
-        if name not in self._work.kinds:
-            raise unknown("phase kind", name, self._work.kinds)
-        return self._work.kinds[name]
+        return await perform(self._work.kinds, context)
 
     async def _context(self, snapshot: Snapshot, opened: Opened) -> PhaseContext:
         held = self._held
@@ -330,12 +236,6 @@ class Walk:
         self._work.announcer.tell(self._held.lease.pipeline_id)
 
 
-def failure(code: str, message: str, details: Mapping[str, Any]) -> PhaseResult:
-    return PhaseResult(
-        Outcome.FAILED, detail=storable({"code": code, "message": message, "details": dict(details)})
-    )
-
-
 def _events(
     move: Move, ended: tuple[Opened, int, PhaseResult] | None, opens: PhaseSpec | None
 ) -> tuple[EventBody, ...]:
@@ -362,19 +262,3 @@ def _events(
         started = {"phase": opens.name, "round": move.at.round, "kind": opens.kind}
         events.append(("phase_started", started))
     return tuple(events)
-
-
-def _checked(spec: PhaseSpec, result: PhaseResult) -> PhaseResult:
-    if result.artifact is not None and (spec.artifact is None or spec.output is None):
-        raise ValueError(f"phase {spec.name} made an artifact but its configuration names none")
-    return result
-
-
-def _check_access(context: PhaseContext) -> None:
-    """Every permission that the phase names is granted. Raises `NeedsAccess` or `AccessRefused`."""
-    for permission in context.spec.needs:
-        decided = context.decided(WaitReason.ACCESS, permission)
-        if decided is None:
-            raise NeedsAccess(permission, f"phase {context.spec.name} is configured to need it")
-        if not decided.granted:
-            raise AccessRefused(f"{decided.by} refused {permission!r}: {decided.comment or 'no comment'}")

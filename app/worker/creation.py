@@ -9,7 +9,7 @@ from uuid import UUID
 from app.pipelines.batches.feeder import Feeder
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.schedules.ticking import Ticker
-from app.pipelines.walk import Patience
+from app.pipelines.work import Patience
 from app.services import Services
 from app.worker.chore import Chore
 from app.worker.worker import Worker, worker_name

@@ -22,10 +22,10 @@ from app.pipelines.configuration import ConfigurationLoader, RowSource
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
 from app.pipelines.schedules import store as schedules
 from app.pipelines.service import PipelineService
+from app.queue.consumer import ENTRYPOINT, HEARTBEAT
 from app.queue.driver import PoolDriver
 from app.queue.listener import Listener
 from app.queue.signals import Signals
-from app.queue.consumer import ENTRYPOINT, HEARTBEAT
 from app.tables import Pipeline, State, Target
 from app.usage import reports
 from app.worker import Worker

@@ -17,7 +17,7 @@ from app.pipelines.leases import Held
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseKind, PhaseResult
 from app.pipelines.service import PipelineService
-from app.pipelines.walk import Patience
+from app.pipelines.work import Patience
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
 from app.queue.listener import Listener

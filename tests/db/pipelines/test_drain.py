@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.pipelines.walk import Patience
+from app.pipelines.work import Patience
 from app.tables import Pipeline
 from tests.db.scripted import Engine, Gate, Scripted, soon, working
 

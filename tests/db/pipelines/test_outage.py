@@ -10,7 +10,7 @@ import pytest
 from app.failpoints import install
 from app.pipelines import invariants
 from app.pipelines.phases.kind import PhaseContext, PhaseResult
-from app.pipelines.walk import Patience
+from app.pipelines.work import Patience
 from tests.db.scripted import THING, Doing, Engine, Scripted, soon, thing
 
 OTHERS = """

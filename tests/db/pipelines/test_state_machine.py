@@ -28,7 +28,7 @@ from app.pipelines.phases.kind import Ask, PhaseContext, PhaseResult, Waiting
 from app.pipelines.retrying import Again
 from app.pipelines.states import MOVES, TERMINAL
 from app.pipelines.waits import Verdict
-from app.pipelines.walk import Patience
+from app.pipelines.work import Patience
 from app.tables import Outcome, State, Target, WaitReason
 from tests.db.scripted import Engine, Scripted, open_engine, rejected, soon
 
