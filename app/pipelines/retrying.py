@@ -16,6 +16,9 @@ from app.errors import Invalid, SchemaMismatch
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.tables import Artifact
 
+FINDINGS = frozenset({"tests", "approval", "commit", "deliver"})
+"""Kinds of phases whose word is only theirs."""
+
 
 @dataclass(frozen=True)
 class Again:
@@ -29,13 +32,31 @@ class Again:
 
 
 def first_phase(snapshot: Snapshot, position: int, name: str | None) -> int:
-    """Index of the phase to begin with. Raises `Invalid`."""
+    """Index of the phase to begin with; `position` is where the finished run ended. Raises `Invalid`."""
     if name is None:
         return position if position < len(snapshot.phases) else 0
     names = [phase.name for phase in snapshot.phases]
     if name not in names:
         raise Invalid(f"the run has no phase {name!r}; it has: {', '.join(names)}", place="from_phase")
     return names.index(name)
+
+
+def check_left_out(snapshot: Snapshot, start: int, position: int, again: Again) -> None:
+    """A phase is left out if the finished run passed it, or its artifact is given. Raises `Invalid`.
+
+    Else a retry would be the way around failing tests and refused approvals: what they said is neither
+    to be given, nor about anything that was edited since.
+    """
+    given = {artifact_name(name) for name in again.artifacts}
+    edited: PhaseSpec | None = None
+    for index, phase in enumerate(snapshot.phases[:start]):
+        if phase.artifact in given:
+            if phase.kind in FINDINGS:
+                raise Invalid(f"what {phase.name} found can not be given: let it run", place=phase.artifact)
+            edited = phase
+        elif edited is not None or index >= position:
+            why = f"has not seen the edited {edited.artifact!r}" if edited else "was not passed by the run"
+            raise Invalid(f"{phase.name} can not be left out, it {why}: begin there", place="from_phase")
 
 
 async def take_over(

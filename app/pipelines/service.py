@@ -101,11 +101,11 @@ class PipelineService:
                 raise Conflict(f"the run is {run.state}; only a finished run is retried", state=run.state)
             snapshot = await store.snapshot(session, run.snapshot)
             start = retrying.first_phase(snapshot, run.position, again.from_phase)
+            retrying.check_left_out(snapshot, start, run.position, again)
             pinned = Pinned(snapshot, run.project_id, run.base_commit)
             new = NewRun(run.epic_description, Priority(run.priority), retry_of=run.id, position=start)
-            await creation.keep(
-                session, snapshot
-            )  # what is read now may have more fields than what was stored
+            # read by this version it may have more fields, and another digest, than it was stored with
+            await creation.keep(session, snapshot)
             [new_id] = await creation.insert(session, pinned, [new], queue=False)
             await retrying.take_over(session, run.id, new_id, snapshot, start, again)
         return await self.get(new_id)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.artifacts import store as artifacts
 from app.errors import Conflict, Invalid
+from app.pipelines import projects
+from app.pipelines.projects import ProjectDraft
 from app.pipelines.retrying import Again
 from app.tables import Outcome, Pipeline
-from tests.db.scripted import THING, Engine, PhaseResult, Scripted, thing
+from tests.db.repositories import make_repository
+from tests.db.scripted import THING, Engine, PhaseResult, Scripted, rejected, thing
 
 BROKEN = PhaseResult(Outcome.FAILED, detail={"code": "broken", "message": "it broke"})
 
@@ -63,6 +67,36 @@ async def test_a_run_that_succeeded_is_retried_from_its_beginning(engine: Engine
     assert (await engine.service.retry(run.id, Again())).position == 0
 
 
+async def test_no_phase_that_the_run_did_not_pass_can_be_left_out(engine: Engine) -> None:
+    """Else a retry would be the way around failing tests and refused approvals."""
+    tests = Scripted(rejected("no", n=2))
+    run = await engine.walk(await engine.queued(Scripted(thing(n=1)), tests, Scripted(), a=THING))
+    assert run.state == "failed"
+    with pytest.raises(Invalid, match="b can not be left out, it was not passed"):
+        await engine.service.retry(run.id, Again("c"))
+
+
+async def test_an_edited_artifact_goes_through_every_phase_after_its_own(engine: Engine) -> None:
+    tests = Scripted()
+    run = await engine.walk(await engine.queued(Scripted(thing(n=1)), tests, Scripted(BROKEN), a=THING))
+    with pytest.raises(Invalid, match="b can not be left out, it has not seen the edited 'thing'"):
+        await engine.service.retry(run.id, Again("c", {"thing": {"n": 7}}))
+    new = await engine.service.retry(run.id, Again("b", {"thing": {"n": 7}}))
+    await engine.service.start(new.id)
+    await engine.walk(new)
+    assert tests.seen[-1].artifacts == {"thing": {"n": 7}}
+
+
+async def test_what_tests_found_can_not_be_given(engine: Engine, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "one", {"a": "1"})
+    await projects.save(engine.database, ProjectDraft(name="one", path=str(repository.path)))
+    tests = engine.kinds["tests"] = Scripted(rejected("no", n=2))
+    run = await engine.walk(await engine.queued(tests, Scripted(), a={**THING, "kind": "tests"}))
+    assert run.state == "failed"
+    with pytest.raises(Invalid, match="what a found can not be given"):
+        await engine.service.retry(run.id, Again("b", {"thing": {"outcome": "passed"}}))
+
+
 WRONG: dict[str, Any] = {
     "no phase": (Again(from_phase="z"), "it has: a, b"),
     "an artifact of a later phase": (Again("a", {"thing": {}}), "no phase before the first one makes"),
@@ -82,7 +116,7 @@ async def test_a_retry_that_does_not_fit_is_refused_and_makes_no_run(engine: Eng
 
 async def test_an_artifact_that_was_never_made_has_to_be_given(engine: Engine) -> None:
     run = await engine.walk(await engine.queued(Scripted(BROKEN), Scripted(), a=THING))
-    with pytest.raises(Invalid, match="never made the artifact"):
+    with pytest.raises(Invalid, match="a can not be left out, it was not passed"):
         await engine.service.retry(run.id, Again("b"))
     assert (await engine.service.retry(run.id, Again("b", {"thing": {}}))).position == 1
 
