@@ -37,14 +37,20 @@ async def rebuild(
     target: Path,
     files: Sequence[SourceFile],
     *,
+    protected: Sequence[str] = (),
     permitted: frozenset[str] = frozenset(),
 ) -> tuple[Written, ...]:
-    """Make `target` anew: the base commit, then the files of the run, which were accepted before."""
+    """Make `target` anew: the base commit, then the files of the run, which were accepted before.
+
+    Raises `UnsafePath` for one that is protected by now, or that a person gave to a retried run.
+    """
     await asyncio.to_thread(_make_parents, target)
     await asyncio.to_thread(_forget_older, target)
     await checkout(repo, base_commit, target)
     current = latest([files])
-    return await asyncio.to_thread(write_files, target, current, permitted=permitted, accepted=True)
+    return await asyncio.to_thread(
+        write_files, target, current, protected=protected, permitted=permitted, accepted=True
+    )
 
 
 async def apply_files(

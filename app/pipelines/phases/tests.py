@@ -49,6 +49,7 @@ class TestsPhase:
             context.base_commit,
             folder,
             files_of(context.artifacts.get("code")),
+            protected=context.project.protected_paths,
             permitted=frozenset(context.project.permitted_paths),
         )
         execution = await self._execute(folder, context)

@@ -111,3 +111,10 @@ async def test_a_removed_workspace_is_gone_and_removing_it_again_is_fine(make_re
     await remove_workspace(target)
     await remove_workspace(target)
     assert not target.parent.exists()
+
+
+async def test_a_file_that_is_protected_by_now_is_not_rebuilt(make_repo, tmp_path):
+    repo = await open_repository(make_repo())
+    target = workspace_folder(tmp_path / "state", "run-1", 1)
+    with pytest.raises(UnsafePath, match="the project protects 'docs'"):
+        await rebuild(repo, await head_commit(repo), target, FILES, protected=["docs"])
