@@ -10,13 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from app.pipelines import checkpoints, history, waits
 from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, EventBody, Written
 from app.pipelines.history import History
 from app.pipelines.interruption import DRAINED, Interruption
 from app.pipelines.keeper import Kept
 from app.pipelines.moves import Move, Standing, Wishes, after
-from app.pipelines.performing import perform
+from app.pipelines.performing import failure, perform
 from app.pipelines.phases.kind import PhaseContext, PhaseResult, ProjectSpec
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.pipelines.snapshots import UnreadableSnapshot
@@ -25,6 +27,9 @@ from app.queue.wakeups import wake
 from app.tables import Asked, Decision, Outcome, State
 
 log = logging.getLogger(__name__)
+
+UNSTORABLE = (TypeError, ValueError, LookupError, psycopg.DataError)
+"""What a result raises that is no JSON, lacks a part, or holds what Postgres can not."""
 
 
 @dataclass(frozen=True)
@@ -117,27 +122,39 @@ class Walk:
             self._history.rejections[spec.name] += 1
             self._history.issues = result.issues
         while True:
-            wishes = Wishes(self._held.target, self._held.asked, self._draining.is_set())
-            move = after(snapshot, self._at, result, self._history.rejections[spec.name], wishes)
-            following = snapshot.phases[move.at.position] if move.goes_on else None
-            checkpoint = Checkpoint(
-                move,
-                attempts=self._attempts(result),
-                events=_events(move, (opened, self._at.round, result), following),
-                ended=Ended(opened.phase_run_id, spec, result),
-                replaces=spec.artifact in self._history.artifacts,
-                opens=following,
-                is_first_try=True,  # what comes after this phase in this round has not been reached before
-            )
-            with suppress(AskedMeanwhile):
+            try:
+                checkpoint = self._checkpoint(snapshot, opened, result)
                 written = await self._write(checkpoint)
                 break
+            except AskedMeanwhile:
+                continue
+            except UNSTORABLE as error:
+                log.exception("the result of phase %s can not be stored", spec.name)
+                words = f"the result can not be stored: {type(error).__name__}: {error}"
+                result = failure("internal", words[:500], {})
+        move = checkpoint.move
         if result.artifact is not None and spec.artifact is not None:
             self._history.artifacts[spec.artifact] = result.artifact
         self._at = move.at
         self._survived()
         await self._let_go(move, written)
-        return self._opened(written, following)
+        return self._opened(written, checkpoint.opens)
+
+    def _checkpoint(self, snapshot: Snapshot, opened: Opened, result: PhaseResult) -> Checkpoint:
+        """The end of this phase, and the begin of the one that follows."""
+        name = opened.spec.name
+        wishes = Wishes(self._held.target, self._held.asked, self._draining.is_set())
+        move = after(snapshot, self._at, result, self._history.rejections[name], wishes)
+        following = snapshot.phases[move.at.position] if move.goes_on else None
+        return Checkpoint(
+            move,
+            attempts=self._attempts(result),
+            events=_events(move, (opened, self._at.round, result), following),
+            ended=Ended(opened.phase_run_id, opened.spec, result),
+            replaces=opened.spec.artifact in self._history.artifacts,
+            opens=following,
+            is_first_try=True,  # what comes after this phase in this round has not been reached before
+        )
 
     def _attempts(self, result: PhaseResult) -> int:
         """A drain burns none; a lost database does, so that a phase can not lose it for ever."""

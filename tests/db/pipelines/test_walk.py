@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -117,3 +118,21 @@ async def test_a_run_that_wants_no_worker_uses_the_wake_up_up(engine: Engine) ->
     run = await engine.create(Scripted())
     assert await engine.orchestrator().handle(run.id, asyncio.Event()) is None
     assert (await engine.service.get(run.id)).state == "created"
+
+
+UNSTORABLE = {
+    "no JSON": thing(at=datetime.now(UTC)),
+    "no number": thing(n=float("nan")),
+    "a NUL": thing(text="a\x00b"),
+    "half a character": thing(text="\ud800"),
+    "an issue with no text": PhaseResult(Outcome.REJECTED, issues=({"source": "a"},)),
+}
+
+
+@pytest.mark.parametrize("what", UNSTORABLE)
+async def test_a_result_that_can_not_be_stored_fails_the_run_and_says_so(engine: Engine, what: str) -> None:
+    run = await engine.walk(await engine.queued(Scripted(UNSTORABLE[what]), a=THING))
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error["message"].startswith("the result can not be stored")
+    assert await engine.outcomes(run.id) == [("a", "failed")]
