@@ -69,6 +69,10 @@ class Consumer:
                 self._look.clear()
                 await self._survive(self._turn)
                 await self._pause()
+        except BaseException:
+            for handler in self._running.values():  # nobody waits for the end of what is under way
+                handler.cancel()
+            raise
         finally:
             stopping.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)

@@ -144,3 +144,25 @@ async def test_the_driver_of_the_pool_notifies_who_listens(database: Database, l
 async def until_size(queue: asyncio.Queue[UUID], size: int) -> None:
     while queue.qsize() < size:  # noqa: ASYNC110 - the queue keeps what it got
         await asyncio.sleep(0.01)
+
+
+async def test_a_consumer_that_is_cancelled_does_not_wait_for_what_is_under_way(
+    database: Database, listener: Listener
+) -> None:
+    entered, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def handler(pipeline_id: UUID) -> None:
+        entered.set()
+        try:
+            await asyncio.Future()
+        finally:
+            cancelled.set()
+
+    await enqueue(database, uuid4())
+    task = asyncio.create_task(consume(database, listener, handler, concurrency=4, stop=asyncio.Event()))
+    await soon(entered.wait())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await soon(task)
+    assert cancelled.is_set()
+    assert await jobs(database) == 1
