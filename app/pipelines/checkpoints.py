@@ -11,14 +11,15 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from app.digests import digest
+from app.digests import canonical, sha256
 from app.failpoints import failpoint
 from app.pipelines.leases import Held, StaleFence, stale
 from app.pipelines.moves import Move
 from app.pipelines.phases.kind import Ask, PhaseResult
 from app.pipelines.snapshot import PhaseSpec
-from app.pipelines.states import TERMINAL
 from app.tables import Asked, State
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict)
 
 EventBody = tuple[str, Mapping[str, Any]]
 """Kind and data of an event."""
@@ -141,9 +142,6 @@ def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
         "position": move.at.position,
         "round": move.at.round,
         "attempts": checkpoint.attempts,
-        "holds": move.state is State.RUNNING,
-        "waits": move.state is State.WAITING,
-        "terminal": move.state in TERMINAL,
         "events": _json([{"kind": kind, "data": data} for kind, data in checkpoint.events]),
         "count": len(checkpoint.events),
     }
@@ -161,12 +159,13 @@ def _ended(ended: Ended) -> dict[str, Any]:
     detail = {"issues": [dict(issue) for issue in result.issues], **result.detail}
     values = {"ended": ended.phase_run_id, "outcome": result.outcome, "detail": _json(detail)}
     if result.artifact is not None and spec.output is not None:
+        body = canonical(result.artifact)
         values |= {
             "name": spec.artifact,
             "schema": spec.output.name,
             "schema_digest": spec.output.digest,
-            "content_digest": digest(result.artifact),
-            "body": _json(result.artifact),
+            "content_digest": sha256(body),
+            "body": body.decode(),
         }
     return values
 
@@ -185,7 +184,7 @@ def _asked(ask: Ask, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
+    return _ENCODER.encode(value)
 
 
 @cache
@@ -210,14 +209,14 @@ def _statement(
 RUN = """
 run AS (
     UPDATE pipelines
-    SET state = %(state)s, reason = %(reason)s, error = %(error)s::jsonb, position = %(position)s,
+    SET state = %(state)s::run_state, reason = %(reason)s, error = %(error)s::jsonb, position = %(position)s,
         round = %(round)s, attempts = %(attempts)s,
         event_count = event_count + %(count)s,
-        worker = CASE WHEN %(holds)s THEN worker END,
-        lease_expires_at = CASE WHEN %(holds)s THEN lease_expires_at END,
-        asked = CASE WHEN %(holds)s OR %(waits)s THEN asked END,
+        worker = CASE WHEN %(state)s = 'running' THEN worker END,
+        lease_expires_at = CASE WHEN %(state)s = 'running' THEN lease_expires_at END,
+        asked = CASE WHEN %(state)s IN ('running', 'waiting') THEN asked END,
         updated_at = clock_timestamp(),
-        finished_at = CASE WHEN %(terminal)s THEN clock_timestamp() END
+        finished_at = CASE WHEN %(state)s IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() END
     WHERE id = %(id)s AND fence = %(fence)s AND worker IS NOT NULL
       AND asked IS NOT DISTINCT FROM %(asked)s::text
     RETURNING id, event_count

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.tables.base import JSON, Base, CreatedAt, one_of
+from app.tables.base import JSON, Base, CreatedAt, members_of
 
 
 class State(StrEnum):
@@ -76,9 +76,6 @@ class Pipeline(Base):
 
     __tablename__ = "pipelines"
     __table_args__ = (
-        one_of("state", State, "state_is_known"),
-        one_of("target", Target, "target_is_known"),
-        one_of("asked", Asked, "asked_is_known"),
         CheckConstraint("priority BETWEEN 0 AND 2", name="priority_is_known"),
         CheckConstraint("length(btrim(epic_description)) > 0", name="epic_not_empty"),
         CheckConstraint("position >= 0 AND round >= 0", name="progress_not_negative"),
@@ -109,12 +106,12 @@ class Pipeline(Base):
     snapshot: Mapped[str] = mapped_column(ForeignKey("definition_snapshots.sha256"))
     project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"))
     base_commit: Mapped[str | None]
-    state: Mapped[str] = mapped_column(default=State.CREATED)
+    state: Mapped[str] = mapped_column(members_of("run_state", State), default=State.CREATED)
     reason: Mapped[str | None]
     """Why it is paused or waiting: step, user, approval, budget, access, event."""
     error: Mapped[dict[str, JSON] | None] = mapped_column(JSONB(none_as_null=True))
     """`code`, `message` and `details` of what failed the run."""
-    target: Mapped[str] = mapped_column(default=Target.END)
+    target: Mapped[str] = mapped_column(members_of("run_target", Target), default=Target.END)
     position: Mapped[int] = mapped_column(default=0)
     """Index of the next phase in the snapshot."""
     round: Mapped[int] = mapped_column(default=0)
@@ -125,7 +122,7 @@ class Pipeline(Base):
     """Grows with every lease; a write with an older fence is refused."""
     worker: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    asked: Mapped[str | None]
+    asked: Mapped[str | None] = mapped_column(members_of("run_asked", Asked))
     """`pause` or `cancel`, while the worker that holds the run has not done it yet."""
     priority: Mapped[int] = mapped_column(default=Priority.INTERACTIVE, server_default=text("2"))
     event_count: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -146,7 +143,6 @@ class PhaseRun(Base):
     __tablename__ = "phase_runs"
     __table_args__ = (
         UniqueConstraint("pipeline_id", "phase", "item", "round", "try"),
-        one_of("outcome", Outcome, "outcome_is_known"),
         CheckConstraint("(outcome = 'running') = (ended_at IS NULL)", name="ended_unless_running"),
         CheckConstraint('round >= 0 AND "try" >= 0', name="counters_not_negative"),
         Index(
@@ -165,7 +161,7 @@ class PhaseRun(Base):
     item: Mapped[str] = mapped_column(default="")
     round: Mapped[int]
     attempt: Mapped[int] = mapped_column("try")
-    outcome: Mapped[str] = mapped_column(default=Outcome.RUNNING)
+    outcome: Mapped[str] = mapped_column(members_of("phase_outcome", Outcome), default=Outcome.RUNNING)
     detail: Mapped[dict[str, JSON] | None] = mapped_column(JSONB(none_as_null=True))
     """`issues` of a rejection, or `code` and `message` of a failure."""
     fence: Mapped[int] = mapped_column(BigInteger)
