@@ -8,17 +8,22 @@ import re
 from typing import Any
 
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical(document: Any) -> bytes:
     """UTF-8, sorted keys, no spaces. Raises ValueError for NaN and infinities."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    return _CANONICAL.encode(document).encode()
 
 
 def digest(document: Any) -> str:
     """SHA-256 of the canonical form, in hexadecimal."""
-    return hashlib.sha256(canonical(document)).hexdigest()
+    return sha256(canonical(document))
+
+
+def sha256(content: bytes) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def writable(text: str) -> str:

@@ -22,6 +22,9 @@ class Interruption:
         self._kept = kept
         self._draining = draining
         self._drain_s = drain_s
+        self._performing: asyncio.Task[Any] | None = None
+        self._is_cut = False
+        """The phase under way was told to stop."""
 
     async def __aenter__(self) -> Self:
         self._watching = asyncio.create_task(self._watch())
@@ -33,16 +36,20 @@ class Interruption:
 
     async def perform(self, phase: Coroutine[Any, Any, PhaseResult]) -> PhaseResult:
         """The phase's result, or what cut it short. Raises `StaleFence` when the lease is lost."""
-        performing = asyncio.create_task(phase)
+        if self._watching.done():
+            phase.close()
+            return self._result()
+        self._performing = asyncio.current_task()
         try:
-            await asyncio.wait({performing, self._watching}, return_when=asyncio.FIRST_COMPLETED)
-            if performing.done() and not performing.cancelled():
-                return performing.result()
+            return await phase
+        except asyncio.CancelledError:
+            if self._performing is not None and self._performing.cancelling() > self._is_cut:
+                raise  # somebody wants more than this phase to end
+            return self._result()
         finally:
-            if not performing.done():
-                performing.cancel()
-                await asyncio.gather(performing, return_exceptions=True)
-        return self._result()
+            if self._is_cut and self._performing is not None:
+                self._performing.uncancel()
+            self._performing = None
 
     def _result(self) -> PhaseResult:
         if self._kept.lost:
@@ -58,6 +65,8 @@ class Interruption:
         reasons = [asyncio.create_task(self._kept.stop.wait()), asyncio.create_task(self._drained())]
         try:
             await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
+            if self._performing is not None:
+                self._is_cut = self._performing.cancel()
         finally:
             for reason in reasons:
                 reason.cancel()

@@ -17,6 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import Conflict, NotFound
 from app.tables import Asked, Pipeline, Priority, State, Target
 
+SUSPECT = 2
+"""So many workers died while they held the run: it may be what killed them.
+
+One death makes no suspect: all runs of a worker that was killed are to be picked up at once.
+"""
+
 
 class StaleFence(Conflict):
     """Another worker holds the run by now; nothing was written."""
@@ -72,6 +78,10 @@ class Peek:
     def wants_a_worker(self) -> bool:
         return self.state in (State.QUEUED, State.RUNNING)
 
+    @property
+    def is_suspect(self) -> bool:
+        return self.attempts >= SUSPECT
+
     def is_here(self) -> bool:
         """Whether this host has the repository."""
         return self.path is None or Path(self.path).is_dir()
@@ -91,6 +101,7 @@ TAKE = """
         lease_expires_at = clock_timestamp() + %(duration)s, updated_at = clock_timestamp()
     WHERE id = %(id)s
       AND (state = 'queued' OR state = 'running' AND lease_expires_at < clock_timestamp())
+      AND (NOT %(unseen)s OR project_id IS NULL AND attempts < %(suspect)s)
     RETURNING fence, attempts, epic_description, snapshot, project_id, base_commit, target, position, round,
               priority, batch_id, asked, retry_of IS NULL AND event_count <= 2 AS is_fresh
 """
@@ -117,14 +128,22 @@ async def peek(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> Peek |
 
 
 async def take(
-    connection: psycopg.AsyncConnection, pipeline_id: UUID, worker: str, duration_s: float
+    connection: psycopg.AsyncConnection,
+    pipeline_id: UUID,
+    worker: str,
+    duration_s: float,
+    *,
+    unseen: bool = False,
 ) -> Held | None:
     """Take the lease of a run that is queued, or running with an expired lease.
 
-    None: the run wants no worker (finished, paused, waiting or gone), or somebody was faster.
+    None: the run wants no worker (finished, paused, waiting or gone), or somebody was faster; or it has to be
+    peeked at before, and is `unseen`.
     """
     async with connection.cursor(row_factory=dict_row) as cursor:
-        values = {"id": pipeline_id, "worker": worker, "duration": timedelta(seconds=duration_s)}
+        duration = timedelta(seconds=duration_s)
+        values = {"id": pipeline_id, "worker": worker, "duration": duration}
+        values |= {"unseen": unseen, "suspect": SUSPECT}
         row = await (await cursor.execute(TAKE, values)).fetchone()
     return None if row is None else _held(pipeline_id, row)
 

@@ -24,11 +24,6 @@ from app.queue.listener import Listener
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = timedelta(seconds=2)
-SUSPECT = 2
-"""So many workers died while they held the run: it may be what killed them.
-
-One death makes no suspect: all runs of a worker that was killed are to be picked up at once.
-"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,8 @@ class PhaseExecutionOrchestrator:
         """Use one wake-up. Returns after how long to ask again, or None when there is nothing left to do."""
         if draining.is_set():
             return timedelta(0)
+        if (held := await self._take(pipeline_id, unseen=True)) is not None:
+            return await self._hold(held, draining, ExitStack())
         async with self._database.connection() as connection:
             run = await leases.peek(connection, pipeline_id)
         if run is None or not run.wants_a_worker:
@@ -76,26 +73,28 @@ class PhaseExecutionOrchestrator:
         if not run.is_here() and run.waited_s < self._terms.elsewhere_s:
             return ASK_AGAIN  # another host may have the repository
         with ExitStack() as suspicion:
-            if run.attempts >= SUSPECT:  # one at a time, so that it takes no other suspect with it
+            if run.is_suspect:  # one at a time, so that it takes no other suspect with it
                 if self._suspects.locked():
                     return ASK_AGAIN  # and leaves its place to others
                 await self._suspects.acquire()
                 suspicion.callback(self._suspects.release)
-            return await self._take(pipeline_id, draining, suspicion)
+            held = await self._take(pipeline_id)
+            if held is None:
+                return ASK_AGAIN  # somebody was faster, or it wants no worker any more: the next look tells
+            return await self._hold(held, draining, suspicion)
 
     async def close(self) -> None:
         """Ends what runs beside the walks; the walks themselves are over by now."""
         await self._keeper.close()
         await self._announcer.flush()
 
-    async def _take(
-        self, pipeline_id: UUID, draining: asyncio.Event, suspicion: ExitStack
-    ) -> timedelta | None:
+    async def _take(self, pipeline_id: UUID, *, unseen: bool = False) -> Held | None:
         async with self._database.connection() as connection:
             with failpoint("database.take"):
-                held = await leases.take(connection, pipeline_id, self._worker, self._terms.duration_s)
-        if held is None:
-            return ASK_AGAIN  # somebody was faster, or it wants no worker any more: the next look tells
+                duration_s = self._terms.duration_s
+                return await leases.take(connection, pipeline_id, self._worker, duration_s, unseen=unseen)
+
+    async def _hold(self, held: Held, draining: asyncio.Event, suspicion: ExitStack) -> timedelta | None:
         try:
             await self._walk(held, draining, suspicion)
         except StaleFence as stale:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from app.pipelines.orchestrator import SUSPECT
+from app.pipelines.leases import SUSPECT
 from app.tables import Pipeline
 from tests.db.scripted import Engine, Gate, Scripted, soon
 
