@@ -19,12 +19,12 @@ ORPHANS = text(
     """
     SELECT id FROM pipelines
     WHERE state = 'running' AND lease_expires_at < clock_timestamp()
-      AND id IN (
+      AND id = ANY (ARRAY(
         SELECT id FROM pipelines WHERE state = 'running' AND lease_expires_at < clock_timestamp()
         EXCEPT
         SELECT convert_from(payload, 'UTF8')::uuid FROM pgqueuer
         WHERE entrypoint = 'run_pipeline' AND status = 'queued' AND priority = :first
-      )
+      ))
     FOR UPDATE SKIP LOCKED
     """
 )
@@ -33,17 +33,17 @@ ORPHANS = text(
 LOST_WAKEUPS = text(
     """
     SELECT id, priority FROM pipelines
-    WHERE state = 'queued' AND id IN (
+    WHERE state = 'queued' AND id = ANY (ARRAY(
         SELECT id FROM pipelines
         WHERE state = 'queued' AND updated_at < clock_timestamp() - interval '3 seconds'
         EXCEPT
         SELECT convert_from(payload, 'UTF8')::uuid FROM pgqueuer
         WHERE entrypoint = 'run_pipeline' AND status IN ('queued', 'picked')
-      )
+      ))
     FOR UPDATE SKIP LOCKED
     """
 )
-"""Runs that want a worker and have no job. For NOT EXISTS instead of EXCEPT Postgres compares every run with
+"""Runs that want a worker and have no job. With a join in place of the array Postgres compares every run with
 every job until the tables are analyzed: 0.3 s where 1,000 are queued.
 
 A run that was queued just now belongs to whoever starts it: `work_on` takes it with no wake-up.
