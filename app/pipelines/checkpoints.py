@@ -136,7 +136,7 @@ def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
         "id": held.lease.pipeline_id,
         "fence": held.lease.fence,
         "asked": held.asked,
-        "state": move.state,
+        "state": move.state.value,
         "reason": move.reason,
         "error": None if move.error is None else _json(move.error),
         "position": move.at.position,
@@ -157,7 +157,11 @@ def _values(held: Held, checkpoint: Checkpoint) -> dict[str, Any]:
 def _ended(ended: Ended) -> dict[str, Any]:
     result, spec = ended.result, ended.spec
     detail = {"issues": [dict(issue) for issue in result.issues], **result.detail}
-    values = {"ended": ended.phase_run_id, "outcome": result.outcome, "detail": _json(detail)}
+    values: dict[str, Any] = {
+        "ended": ended.phase_run_id,
+        "outcome": result.outcome.value,
+        "detail": _json(detail),
+    }
     if result.artifact is not None and spec.output is not None:
         body = canonical(result.artifact)
         values |= {

@@ -95,16 +95,26 @@ PEEK = """
     WHERE pipelines.id = %s
 """
 
-TAKE = """
-    UPDATE pipelines
+HOLD = """
     SET state = 'running', reason = NULL, worker = %(worker)s, fence = fence + 1, attempts = attempts + 1,
         lease_expires_at = clock_timestamp() + %(duration)s, updated_at = clock_timestamp()
-    WHERE id = %(id)s
-      AND (state = 'queued' OR state = 'running' AND lease_expires_at < clock_timestamp())
-      AND (NOT %(unseen)s OR project_id IS NULL AND attempts < %(suspect)s)
-    RETURNING fence, attempts, epic_description, snapshot, project_id, base_commit, target, position, round,
-              priority, batch_id, asked, retry_of IS NULL AND event_count <= 2 AS is_fresh
 """
+IS_FREE = "(state = 'queued' OR state = 'running' AND lease_expires_at < clock_timestamp())"
+AS_HELD = """
+    RETURNING id, fence, attempts, epic_description, snapshot, project_id, base_commit, target, position,
+              round, priority, batch_id, asked, retry_of IS NULL AND event_count <= 2 AS is_fresh
+"""
+TAKE = f"UPDATE pipelines {HOLD} WHERE id = %(id)s AND {IS_FREE} {AS_HELD}"
+TAKE_MANY = f"""
+    UPDATE pipelines {HOLD}
+    FROM (
+        SELECT id AS free FROM pipelines
+        WHERE id = ANY(%(ids)s) AND {IS_FREE} AND project_id IS NULL AND attempts < %(suspect)s
+        FOR UPDATE SKIP LOCKED
+    ) AS those
+    WHERE id = free AND {IS_FREE} {AS_HELD}
+"""  # noqa: S608 - constants
+"""Two of these at once wait for no lock of each other."""
 
 RENEW = """
     WITH held AS (SELECT * FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS held (id, fence)),
@@ -128,35 +138,39 @@ async def peek(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> Peek |
 
 
 async def take(
-    connection: psycopg.AsyncConnection,
-    pipeline_id: UUID,
-    worker: str,
-    duration_s: float,
-    *,
-    unseen: bool = False,
+    connection: psycopg.AsyncConnection, pipeline_id: UUID, worker: str, duration_s: float
 ) -> Held | None:
     """Take the lease of a run that is queued, or running with an expired lease.
 
-    None: the run wants no worker (finished, paused, waiting or gone), or somebody was faster; or it has to be
-    peeked at before, and is `unseen`.
+    None: the run wants no worker (finished, paused, waiting or gone), or somebody was faster.
     """
+    values = {"id": pipeline_id, "worker": worker, "duration": timedelta(seconds=duration_s)}
     async with connection.cursor(row_factory=dict_row) as cursor:
-        duration = timedelta(seconds=duration_s)
-        values = {"id": pipeline_id, "worker": worker, "duration": duration}
-        values |= {"unseen": unseen, "suspect": SUSPECT}
-        row = await (await cursor.execute(TAKE, values)).fetchone()
-    return None if row is None else _held(pipeline_id, row)
+        row = await (await cursor.execute(TAKE.encode(), values)).fetchone()
+    return None if row is None else _held(row)
 
 
-def _held(pipeline_id: UUID, row: dict[str, Any]) -> Held:
-    batch = row.pop("batch_id")
+async def take_many(
+    connection: psycopg.AsyncConnection, pipeline_ids: Collection[UUID], worker: str, duration_s: float
+) -> dict[UUID, Held]:
+    """Take those that are free, locked by nobody, and need no peek before: no repository, no suspect."""
+    duration = timedelta(seconds=duration_s)
+    values = {"ids": list(pipeline_ids), "worker": worker, "duration": duration, "suspect": SUSPECT}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(TAKE_MANY.encode(), values)).fetchall()
+    return {row["id"]: _held(row) for row in rows}
+
+
+def _held(row: dict[str, Any]) -> Held:
+    values = dict(row)
+    batch = values.pop("batch_id")
     return Held(
-        lease=Lease(pipeline_id, row.pop("fence")),
-        target=Target(row.pop("target")),
-        priority=Priority(row.pop("priority")),
+        lease=Lease(values.pop("id"), values.pop("fence")),
+        target=Target(values.pop("target")),
+        priority=Priority(values.pop("priority")),
         group=None if batch is None else str(batch),
-        asked=_asked(row.pop("asked")),
-        **row,
+        asked=_asked(values.pop("asked")),
+        **values,
     )
 
 

@@ -16,6 +16,7 @@ from app.pipelines import leases
 from app.pipelines.keeper import LeaseKeeper
 from app.pipelines.leases import Held, StaleFence
 from app.pipelines.phases.kind import PhaseKind
+from app.pipelines.taker import Taker
 from app.pipelines.walk import Walk
 from app.pipelines.work import Patience, Work
 from app.queue.announcer import Announcer
@@ -52,6 +53,7 @@ class PhaseExecutionOrchestrator:
         self._worker = worker
         self._terms = terms or LeaseTerms()
         self._announcer = Announcer(database)
+        self._taker = Taker(database, worker, self._terms.duration_s)
         self._keeper = LeaseKeeper(database, self._terms.duration_s, listener)
         self._work = Work(database, kinds, self._announcer, self._terms.patience)
         self._suspects = asyncio.Lock()
@@ -62,7 +64,7 @@ class PhaseExecutionOrchestrator:
         """Use one wake-up. Returns after how long to ask again, or None when there is nothing left to do."""
         if draining.is_set():
             return timedelta(0)
-        if (held := await self._take(pipeline_id, unseen=True)) is not None:
+        if (held := await self._taker.take(pipeline_id)) is not None:
             return await self._hold(held, draining, ExitStack())
         async with self._database.connection() as connection:
             run = await leases.peek(connection, pipeline_id)
@@ -88,11 +90,10 @@ class PhaseExecutionOrchestrator:
         await self._keeper.close()
         await self._announcer.flush()
 
-    async def _take(self, pipeline_id: UUID, *, unseen: bool = False) -> Held | None:
+    async def _take(self, pipeline_id: UUID) -> Held | None:
         async with self._database.connection() as connection:
             with failpoint("database.take"):
-                duration_s = self._terms.duration_s
-                return await leases.take(connection, pipeline_id, self._worker, duration_s, unseen=unseen)
+                return await leases.take(connection, pipeline_id, self._worker, self._terms.duration_s)
 
     async def _hold(self, held: Held, draining: asyncio.Event, suspicion: ExitStack) -> timedelta | None:
         try:

@@ -49,7 +49,9 @@ def _without_fence() -> None:
 
 def _without_lease() -> None:
     """Nobody looks at the time of a lease: a dead worker holds its runs for ever."""
-    leases.TAKE = _without(leases.TAKE, "OR state = 'running' AND lease_expires_at < clock_timestamp()")
+    looked_at = "OR state = 'running' AND lease_expires_at < clock_timestamp()"
+    leases.TAKE = _without(leases.TAKE, looked_at)
+    leases.TAKE_MANY = _without(leases.TAKE_MANY, looked_at)
 
 
 def _without_trailer() -> None:
