@@ -46,7 +46,7 @@ def test_the_engine_is_measured_beside_the_floor(server_url: str, tmp_path: Path
 
 @pytest.mark.skipif(find_spec("dbos") is None, reason="the dependency group `benchmarks` is not installed")
 def test_other_engines_are_measured_too(server_url: str, tmp_path: Path) -> None:
-    _, body = measured(server_url, tmp_path, "engines", "--contenders", "langgraph,dbos")
+    _, body = measured(server_url, tmp_path, "engines", "--contenders", "langgraph,dbos_queue,dbos")
 
     subjects = {figure["subject"] for figure in body["figures"] if figure["name"] == "1 worker"}
-    assert subjects == {"langgraph", "dbos"}
+    assert subjects == {"langgraph", "dbos_queue", "dbos"}

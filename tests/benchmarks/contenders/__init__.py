@@ -10,6 +10,7 @@ MODULES = {
     "floor": "tests.benchmarks.contenders.floor",
     "workbench": "tests.benchmarks.contenders.workbench",
     "langgraph": "tests.benchmarks.contenders.langgraph",
+    "dbos_queue": "tests.benchmarks.contenders.dbos_queue",
     "dbos": "tests.benchmarks.contenders.dbos",
 }
 

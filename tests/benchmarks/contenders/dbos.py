@@ -1,7 +1,7 @@
-"""DBOS: a workflow of one durable step per phase.
+"""DBOS with its runs started inside the worker: a workflow of one durable step per phase.
 
-Runs are started inside the worker, not over its queue, whose polling (once a second by default) would cost it
-more than the steps do. Asynchronous workflows and steps, a pool as large as everybody's, logging at errors.
+Asynchronous workflows and steps, a pool as large as everybody's, logging at errors. No claim is made, so a
+second worker could not help with these runs: `dbos_queue` is what compares with ours.
 """
 
 from __future__ import annotations
