@@ -32,7 +32,8 @@ def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
 
     async def read(services: Services) -> list[Pipeline]:
         async with services.database.transaction() as session:
-            return list(await store.page(session, after=None, limit=limit, state=state))
+            wanted = None if state is None else State(state)
+            return list(await store.page(session, after=None, limit=limit, state=wanted))
 
     found = with_services(read_settings(), read)
     if as_json:

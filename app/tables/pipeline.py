@@ -92,6 +92,21 @@ class Pipeline(Base):
         # no column in them that a checkpoint changes, so that it touches no index
         Index("ix_pipelines_live", "id", postgresql_where=text("state IN ('queued', 'running')")),
         Index("ix_pipelines_waiting", "id", postgresql_where=text("state = 'waiting'")),
+        # lists by state; a run enters the one when it is created, paused or resumed, the other when it ends
+        Index(
+            "ix_pipelines_resting",
+            "state",
+            "created_at",
+            "id",
+            postgresql_where=text("state IN ('created', 'paused')"),
+        ),
+        Index(
+            "ix_pipelines_ended",
+            "state",
+            "created_at",
+            "id",
+            postgresql_where=text("state IN ('succeeded', 'failed', 'cancelled')"),
+        ),
         Index("ix_pipelines_batch", "batch_id", "batch_item", postgresql_where=text("batch_id IS NOT NULL")),
         Index(
             "ix_pipelines_to_prune",

@@ -59,10 +59,8 @@ async def every(database: Database) -> dict[str, Query]:
     return {
         "page: newest": partial(listed, after=None),
         "page: after a cursor in the middle": partial(listed, after=deep),
-        "page: failed": partial(listed, after=None, state="failed"),
-        "page: running, none": partial(listed, after=None, state="running"),
-        "page: waiting, none": partial(listed, after=None, state="waiting"),
-        "page: cancelled, only old ones": partial(listed, after=None, state="cancelled"),
+        **{f"page: {state}": partial(listed, after=None, state=state) for state in State},
+        "page: cancelled, after a cursor in the middle": partial(listed, after=deep, state=State.CANCELLED),
         "page: batches": partial(_in_session, batches.page, after=None, limit=PAGE),
         "one run: row": partial(_in_session, store.get, run),
         "one run: by the first 8 digits": partial(_in_session, store.beginning_with, str(run)[:8]),

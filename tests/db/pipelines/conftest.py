@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from app.db import Database
 from app.services import Services
+from tests.db.past import Past
 from tests.db.scripted import Engine, open_engine
 from tests.db.software import Shop
+
+
+@pytest.fixture
+def past(database: Database) -> Past:
+    return Past(database)
 
 
 @pytest_asyncio.fixture

@@ -31,11 +31,6 @@ FOR_EVER = Policy(history=None, workspaces=None)
 LEDGER = select(func.count(), func.sum(PromptUsage.cost_usd), func.sum(PromptUsage.output_tokens))
 
 
-@pytest.fixture
-def past(database: Database) -> Past:
-    return Past(database)
-
-
 def pruner(database: Database, folder: Path, policy: Policy = MONTH) -> Pruner:
     return Pruner(database, folder, policy, temporary=folder)
 

@@ -20,11 +20,6 @@ from tests.db.past import FINISHED, Past
 WEEK = Policy(history=None, workspaces=timedelta(days=7))
 
 
-@pytest.fixture
-def past(database: Database) -> Past:
-    return Past(database)
-
-
 def workspace(state_dir: Path, run: UUID, *, days_ago: float = 0) -> Path:
     """A workspace with one file of five bytes; its folder."""
     files = workspace_folder(state_dir, str(run), 3)

@@ -196,7 +196,7 @@ async def test_runs_are_listed_newest_first_by_pages(engine: Engine) -> None:
     async with engine.database.transaction() as session:
         first = await store.page(session, after=None, limit=3)
         rest = await store.page(session, after=Cursor(first[-1].created_at, first[-1].id), limit=3)
-        queued = await store.page(session, after=None, limit=3, state="queued")
+        queued = await store.page(session, after=None, limit=3, state=State.QUEUED)
     assert [row.id for row in [*first, *rest]][:4] == made[::-1]
     assert (len(first), len(rest), list(queued)) == (3, 2, [])
 
