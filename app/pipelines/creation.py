@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert as sql_insert
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -62,14 +63,14 @@ async def pin(
     async with database.transaction() as session:
         snapshot = await loader.load(session, definition, profile)
         chosen = await _project(session, snapshot, project)
-    base_commit = await _base_commit(chosen)
-    async with database.transaction() as session:
-        await keep(session, snapshot)
-    return Pinned(snapshot, chosen.id if chosen else None, base_commit)
+    return Pinned(snapshot, chosen.id if chosen else None, await _base_commit(chosen))
 
 
 async def keep(session: AsyncSession, snapshot: Snapshot) -> None:
-    """Equal snapshots are stored once."""
+    """Equal snapshots are stored once, and none before something refers to it: they are never removed."""
+    known = select(DefinitionSnapshot.sha256).where(DefinitionSnapshot.sha256 == snapshot.sha256)
+    if await session.scalar(known) is not None:
+        return
     body = snapshot.model_dump(mode="json")
     await session.execute(
         upsert(DefinitionSnapshot).values(sha256=snapshot.sha256, body=body).on_conflict_do_nothing()
@@ -80,8 +81,8 @@ async def insert(session: AsyncSession, pinned: Pinned, runs: Sequence[NewRun], 
     """The rows of new runs, in the caller's transaction. With `queue` workers are told to run them."""
     if not runs:
         return []
+    await keep(session, pinned.snapshot)
     ids = [uuid4() for _ in runs]
-    sha256 = pinned.snapshot.sha256
     events = [("created", {"definition": pinned.snapshot.definition})]
     if queue:
         events.append(("queued", {"target": Target.END.value}))
@@ -92,7 +93,7 @@ async def insert(session: AsyncSession, pinned: Pinned, runs: Sequence[NewRun], 
                 "id": id_,
                 "epic_description": run.epic_description,
                 "definition": pinned.snapshot.definition,
-                "snapshot": sha256,
+                "snapshot": pinned.snapshot.sha256,
                 "project_id": pinned.project_id,
                 "base_commit": pinned.base_commit,
                 "state": State.QUEUED if queue else State.CREATED,

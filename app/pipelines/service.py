@@ -104,8 +104,6 @@ class PipelineService:
             retrying.check_left_out(snapshot, start, run.position, again)
             pinned = Pinned(snapshot, run.project_id, run.base_commit)
             new = NewRun(run.epic_description, Priority(run.priority), retry_of=run.id, position=start)
-            # read by this version it may have more fields, and another digest, than it was stored with
-            await creation.keep(session, snapshot)
             [new_id] = await creation.insert(session, pinned, [new], queue=False)
             await retrying.take_over(session, run.id, new_id, snapshot, start, again)
         return await self.get(new_id)

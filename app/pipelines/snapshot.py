@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -111,7 +112,7 @@ class Snapshot(Pinned):
     phases: tuple[PhaseSpec, ...]
     repair: PromptPin
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return digest(self.model_dump(mode="json"))
 

@@ -111,8 +111,6 @@ class Feeder:
 
     async def _pinned(self, session: AsyncSession, batch: Batch) -> Pinned:
         snapshot = await self._snapshots.get(self._database, batch.snapshot)
-        if snapshot.sha256 != batch.snapshot:  # this version writes it with fields the batch's did not know
-            await creation.keep(session, snapshot)
         return Pinned(snapshot, batch.project_id, batch.base_commit)
 
     async def _cancel_runs(self, batch_id: UUID) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import Conflict, Invalid
+from app.pipelines import creation
 from app.pipelines.batches import store
 from app.pipelines.batches.account import Account, account
 from app.pipelines.batches.feeder import Feeder
@@ -51,6 +52,8 @@ class BatchService:
         """
         _check(terms)
         pinned = await self._pipelines.pin(terms.definition, terms.project, terms.profile)
+        async with self._database.transaction() as session:  # nobody who pins the same waits for the inputs
+            await creation.keep(session, pinned.snapshot)
         async with self._database.transaction() as session:
             batch = Batch(
                 definition=pinned.snapshot.definition,

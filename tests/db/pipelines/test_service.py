@@ -201,6 +201,21 @@ async def test_runs_are_listed_newest_first_by_pages(engine: Engine) -> None:
     assert (len(first), len(rest), list(queued)) == (3, 2, [])
 
 
+async def test_what_is_pinned_is_stored_with_the_first_run_that_has_it(engine: Engine) -> None:
+    first = await engine.create(Scripted())
+    await engine.define(Phase(name="other", kind="kind-a"))
+    pinned = await engine.service.pin("small")
+    assert await snapshots(engine) == {first.snapshot}
+    for _ in range(2):
+        await engine.service.create("An epic", definition="small")
+    assert await snapshots(engine) == {first.snapshot, pinned.snapshot.sha256}
+
+
+async def snapshots(engine: Engine) -> set[str]:
+    async with engine.database.transaction() as session:
+        return set(await session.scalars(select(DefinitionSnapshot.sha256)))
+
+
 class TestProjects:
     """Which repository a run works on, where its definition needs one."""
 
