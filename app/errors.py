@@ -37,6 +37,13 @@ class Conflict(WorkbenchError):
     code = "conflict"
 
 
+class Gone(WorkbenchError):
+    """It was there, and was removed by the policy of what is kept."""
+
+    status = 410
+    code = "gone"
+
+
 class Unauthorized(WorkbenchError):
     status = 401
     code = "unauthorized"

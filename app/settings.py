@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     """How long events, earlier artifact versions and stored answers of a finished run are kept."""
     keep_workspaces_days: Days = 7
     """How long the files of a finished run are kept."""
+    keep_results_days: Days = 365
+    """How long the items of a finished batch are kept, and with them its results."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What the log shows."""
 

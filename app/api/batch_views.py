@@ -46,6 +46,8 @@ class BatchView(BaseModel):
     max_attempts: int
     created_at: datetime
     finished_at: datetime | None
+    pruned_at: datetime | None
+    """When its items were removed; null: they are there."""
     links: BatchLinks
 
 
@@ -120,5 +122,6 @@ def _glance(row: Batch) -> dict[str, Any]:
         "max_attempts": row.max_attempts,
         "created_at": row.created_at,
         "finished_at": row.finished_at,
+        "pruned_at": row.pruned_at,
         "links": BatchLinks(self=path, **links),
     }

@@ -144,7 +144,7 @@ async def items(
     after: Annotated[int, Query(alias="cursor", ge=0, le=2**31 - 1)] = 0,
 ) -> ItemPage:
     async with services.database.transaction() as session:
-        await store.get(session, batch_id)
+        store.check_items(await store.get(session, batch_id))
         rows = await store.items(session, batch_id, after=after, limit=limit + 1, state=state)
     shown = rows[:limit]
     return ItemPage(
@@ -166,7 +166,7 @@ async def result(
     state: ItemState | None = None,
 ) -> StreamingResponse:
     """Number, state, input, run, attempts, cost, error and artifacts of each item; unfinished ones too."""
-    await services.batches.get(batch_id)
+    store.check_items(await services.batches.get(batch_id))
     name = f"batch-{str(batch_id)[:8]}.{form.value}"
     return StreamingResponse(
         results.lines(services.database, batch_id, form, state),

@@ -84,7 +84,7 @@ class PipelineDetail(PipelineView):
     asked: Asked | None
     """What its worker was asked and has not done yet."""
     pruned_at: datetime | None
-    """When its events and earlier artifact versions were removed; null: they are all there."""
+    """When its events, deliveries and earlier artifact versions were removed; null: they are all there."""
     waits: list[WaitView]
     """What it waits for now; `links.waits` has what was decided, too."""
     phases: list[PhaseView]

@@ -67,7 +67,9 @@ async def show_batch(services: Services, batch: Batch) -> None:
     say(console, (batch.state, STYLES[BatchState(batch.state)]), f": {_counts(batch)}", _took(batch, account))
     if account.bill.calls:
         bill_table(console, "", [], account.bill, indent=2)
-    if batch.dead:
+    if batch.pruned_at is not None:
+        say(console, ("pruned      ", "dim"), f"its items were removed on {batch.pruned_at:%Y-%m-%d}")
+    elif batch.dead:
         async with services.database.transaction() as session:
             found = await store.items(session, batch.id, after=0, limit=SHOWN_LETTERS, state=ItemState.DEAD)
         _letters(console, batch, found)
@@ -94,6 +96,7 @@ def glance_json(batch: Batch) -> dict[str, Any]:
         "max_attempts": batch.max_attempts,
         "created_at": batch.created_at.isoformat(),
         "finished_at": batch.finished_at.isoformat() if batch.finished_at else None,
+        "pruned_at": batch.pruned_at.isoformat() if batch.pruned_at else None,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from uuid import UUID
@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 async def write(
     database: Database, batch_id: UUID, form: Format, state: ItemState | None, out: Path | None
 ) -> None:
-    """The results to the file or to stdout. Raises `Invalid` when it can not be written."""
+    """The results to the file or to stdout. Raises `Invalid` when it can not be written, and `Gone`."""
     if out is None:
         async for part in results.lines(database, batch_id, form, state):
             sys.stdout.write(part)
@@ -58,3 +58,6 @@ async def write(
         unfinished.replace(out)
     except OSError as error:
         raise Invalid(f"{out} can not be written: {error.strerror}", place="out") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()

@@ -111,7 +111,7 @@ def _show(view: RunView) -> None:
 
 
 def _pruned(at: datetime) -> str:
-    return f"its events and earlier artifact versions were removed on {at:%Y-%m-%d}"
+    return f"its events, deliveries and earlier artifact versions were removed on {at:%Y-%m-%d}"
 
 
 async def _events(services: Services, view: RunView) -> None:

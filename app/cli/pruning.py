@@ -15,7 +15,11 @@ LABELS = {
     "events": "events",
     "artifacts": "earlier artifact versions",
     "answers": "stored answers of models",
+    "deliveries": "records of deliveries",
+    "batches": "finished batches pruned",
+    "items": "items of batches",
     "requests": "kept answers to requests",
+    "slots": "slots of dead processes",
     "workspaces": "workspaces",
     "temporary": "temporary folders",
     "bytes": "MB in those folders",
@@ -46,7 +50,11 @@ def prune(*, dry_run: bool, as_json: bool) -> None:
 
 def _policy(settings: Settings) -> str:
     history, workspaces = _days(settings.keep_history_days), _days(settings.keep_workspaces_days)
-    return f"finished runs keep their history {history} and their workspace {workspaces}; the ledger stays"
+    results = _days(settings.keep_results_days)
+    return (
+        f"finished runs keep their history {history} and their workspace {workspaces}, "
+        f"finished batches their results {results}; the ledger stays"
+    )
 
 
 def _days(number: int | None) -> str:

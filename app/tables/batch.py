@@ -48,6 +48,7 @@ class Batch(Base):
             name="counts_add_up",
         ),
         CheckConstraint("state <> 'finished' OR pending + running = 0", name="finished_when_nothing_is_left"),
+        CheckConstraint("pruned_at IS NULL OR finished_at IS NOT NULL", name="only_finished_is_pruned"),
         CheckConstraint(
             "(finished_at IS NOT NULL) = "
             "(state = 'finished' OR state = 'cancelled' AND pending + running = 0)",
@@ -55,6 +56,11 @@ class Batch(Base):
         ),
         Index("ix_batches_newest", "created_at", "id"),
         Index("ix_batches_live", "created_at", postgresql_where=text("finished_at IS NULL")),
+        Index(
+            "ix_batches_to_prune",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL AND pruned_at IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -77,6 +83,8 @@ class Batch(Base):
     """What the attempts that ended have cost, as the ledger had it then: for a progress bar, not a bill."""
     created_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    pruned_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When its items were removed."""
 
 
 class BatchItem(Base):

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from app.db import Database
+from app.pipelines.batches import store
 from app.pipelines.batches.inputs import Format
 from app.tables import ItemState
 
@@ -39,12 +40,16 @@ ROWS = text(
 async def lines(
     database: Database, batch_id: UUID, form: Format, state: ItemState | None = None
 ) -> AsyncIterator[str]:
-    """The text of the file, in pieces of a page. `cost_usd` is that of all attempts at the item."""
+    """The text of the file, in pieces of a page. `cost_usd` is that of all attempts at the item.
+
+    Raises `NotFound`, and `Gone` when the items were removed.
+    """
     if form is Format.CSV:
         yield _csv([COLUMNS])
     after = 0
     while True:
         async with database.transaction() as session:
+            store.check_items(await store.get(session, batch_id))  # they may go while somebody reads slowly
             found = await session.execute(
                 ROWS, {"batch": batch_id, "after": after, "state": state, "limit": PAGE}
             )

@@ -103,6 +103,7 @@ class BatchService:
                 raise Conflict("the batch was cancelled; make a new one of its inputs", state=batch.state)
             if not batch.dead:
                 raise Conflict("the batch has no dead letters", state=batch.state)
+            store.check_items(batch)
             await store.revive_dead(session, batch)
             if batch.state == BatchState.FINISHED:
                 batch.state = BatchState.OPEN

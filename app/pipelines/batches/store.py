@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Invalid, NotFound, TooLarge
+from app.errors import Gone, Invalid, NotFound, TooLarge
 from app.pipelines.store import Cursor
 from app.tables import Batch, BatchItem, ItemState
 
@@ -28,6 +28,16 @@ async def get(session: AsyncSession, batch_id: UUID, *, lock: bool = False) -> B
     if row is None:
         raise NotFound(f"no batch {batch_id}")
     return row
+
+
+def check_items(batch: Batch) -> None:
+    """Raises `Gone` when the items were removed: that is not the same as no items."""
+    if batch.pruned_at is not None:
+        raise Gone(
+            f"the items of batch {batch.id}, which ended on {batch.finished_at:%Y-%m-%d}, were removed on "
+            f"{batch.pruned_at:%Y-%m-%d} (WORKBENCH_KEEP_RESULTS_DAYS); its counts, runs and bill are kept",
+            pruned_at=batch.pruned_at.isoformat(),
+        )
 
 
 async def take(session: AsyncSession, batch_id: UUID) -> Batch | None:

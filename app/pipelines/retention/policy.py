@@ -11,11 +11,13 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class Policy:
-    """Counted from the moment a run was finished. None: for ever."""
+    """Counted from the moment a run or a batch was finished. None: for ever."""
 
-    history: timedelta | None
-    """Events, earlier versions of artifacts, and the stored answers of models."""
-    workspaces: timedelta | None
+    history: timedelta | None = None
+    """Events, earlier versions of artifacts, stored answers of models, and records of deliveries."""
+    workspaces: timedelta | None = None
+    results: timedelta | None = None
+    """Items of batches: the inputs, and which run each of them led to."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,15 @@ class Pruned:
     """Earlier versions; the current ones are kept."""
     answers: int = 0
     """Answers of models that only a resumed run would have replayed."""
+    deliveries: int = 0
+    """Records of what was sent; the receipts are artifacts, and kept."""
+    batches: int = 0
+    """Finished batches whose items are gone; the batches themselves are kept."""
+    items: int = 0
     requests: int = 0
     """Answers kept for an Idempotency-Key."""
+    slots: int = 0
+    """Places within limits that processes held when they died."""
     workspaces: int = 0
     temporary: int = 0
     """Temporary folders of processes that were killed."""
@@ -42,7 +51,11 @@ class Pruned:
 
 
 def policy_of(settings: Settings) -> Policy:
-    return Policy(_days(settings.keep_history_days), _days(settings.keep_workspaces_days))
+    return Policy(
+        history=_days(settings.keep_history_days),
+        workspaces=_days(settings.keep_workspaces_days),
+        results=_days(settings.keep_results_days),
+    )
 
 
 def _days(number: int | None) -> timedelta | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
-from app.pipelines.retention import history
+from app.pipelines.retention import expired, history, items
 from app.pipelines.retention.policy import Policy, Pruned
 from app.tables import Chore, Pipeline
 from app.workspace.leftovers import Leftover, RunFolder, remove, run_folders, size, temporary_folders
@@ -62,9 +65,14 @@ class Pruner:
 
     async def preview(self) -> Pruned:
         """What `prune` would remove. Changes nothing."""
+        policy = self._policy
         async with self._database.transaction() as session:
-            rows = await history.preview(session, self._policy.history)
-        return rows + await self._folders(act=False)
+            found = await expired.preview(session)
+            if policy.history is not None:
+                found += await history.preview(session, policy.history)
+            if policy.results is not None:
+                found += await items.preview(session, policy.results)
+        return found + await self._folders(act=False)
 
     async def _is_ours_to_do(self) -> bool:
         """Whether no other worker began to prune rows a while ago; the next one finds that we did."""
@@ -80,21 +88,23 @@ class Pruner:
             return await session.scalar(taken.returning(Chore.name)) is not None
 
     async def _rows(self) -> Pruned:
-        done = Pruned()
-        if self._policy.history is not None:
-            while (some := await self._some_history(self._policy.history)) is not None:
-                done += some
-        while requests := await self._some_requests():
-            done += Pruned(requests=requests)
+        policy = self._policy
+        done = await self._until_none(expired.prune_some)
+        if policy.history is not None:
+            done += await self._until_none(partial(history.prune_some, age=policy.history))
+        if policy.results is not None:
+            done += await self._until_none(partial(items.prune_some, age=policy.results))
         return done
 
-    async def _some_history(self, age: timedelta) -> Pruned | None:
-        async with self._database.transaction() as session:
-            return await history.prune_some(session, age)
-
-    async def _some_requests(self) -> int:
-        async with self._database.transaction() as session:
-            return await history.prune_requests(session)
+    async def _until_none(self, prune_some: Callable[[AsyncSession], Awaitable[Pruned | None]]) -> Pruned:
+        """Each portion in a transaction of its own."""
+        done = Pruned()
+        while True:
+            async with self._database.transaction() as session:
+                some = await prune_some(session)
+            if some is None:
+                return done
+            done += some
 
     async def _folders(self, *, act: bool) -> Pruned:
         done = Pruned()

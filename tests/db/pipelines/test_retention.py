@@ -7,18 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
 from app.db import Database
-from app.pipelines.retention import history
+from app.pipelines.retention import history, portion
 from app.pipelines.retention.policy import Policy, Pruned
 from app.pipelines.retention.pruner import Pruner
 from app.tables import (
     Artifact,
     Chore,
     Event,
-    IdempotentRequest,
     ModelAnswer,
     Pipeline,
     PromptUsage,
@@ -27,7 +26,7 @@ from app.tables import (
 from tests.db.past import FINISHED, SNAPSHOT, Past, artifact
 
 MONTH = Policy(history=timedelta(days=30), workspaces=timedelta(days=7))
-FOR_EVER = Policy(history=None, workspaces=None)
+FOR_EVER = Policy()
 LEDGER = select(func.count(), func.sum(PromptUsage.cost_usd), func.sum(PromptUsage.output_tokens))
 
 
@@ -68,7 +67,7 @@ async def test_a_run_that_is_not_finished_keeps_everything_however_old(
 
 @pytest.mark.parametrize(
     ("policy", "gone"),
-    [(MONTH, False), (Policy(timedelta(0), None), True), (FOR_EVER, False)],
+    [(MONTH, False), (Policy(history=timedelta(0)), True), (FOR_EVER, False)],
     ids=["a month", "at once", "for ever"],
 )
 async def test_a_run_that_has_just_finished_is_pruned_only_when_nothing_is_to_be_kept(
@@ -103,10 +102,9 @@ async def test_a_second_time_there_is_nothing_to_do(past: Past, tmp_path: Path) 
 
 async def test_a_preview_counts_what_would_go_and_changes_nothing(past: Past, tmp_path: Path) -> None:
     runs = [await past.run(days_ago=31), await past.run(days_ago=29)]
-    await old_request(past.database, hours=25)
     before = [await past.counts(run) for run in runs]
     seen = await pruner(past.database, tmp_path).preview()
-    assert seen == Pruned(runs=1, events=3, artifacts=1, answers=1, requests=1)
+    assert seen == Pruned(runs=1, events=3, artifacts=1, answers=1)
     assert [await past.counts(run) for run in runs] == before
     assert await pruner(past.database, tmp_path).prune() == seen
     assert await pruner(past.database, tmp_path, FOR_EVER).preview() == Pruned()
@@ -158,7 +156,7 @@ async def test_who_looks_for_work_does_not_read_the_runs_that_are_pruned_already
     async with past.database.transaction() as session:
         await session.execute(text(MANY_PRUNED), {"snapshot": SNAPSHOT})
         await session.execute(text("ANALYZE pipelines"))
-        query = history.due(timedelta(days=30)).limit(history.RUNS).with_for_update(skip_locked=True)
+        query = history.due(timedelta(days=30)).limit(portion.OWNERS).with_for_update(skip_locked=True)
         compiled = query.compile(session.bind, compile_kwargs={"literal_binds": True})
         plan = (await session.scalars(text(f"EXPLAIN {compiled}"))).all()
     assert any("ix_pipelines_to_prune" in line for line in plan)
@@ -172,22 +170,6 @@ MANY_PRUNED = """
            now() - interval '100 days', now(), now() - interval '100 days', now()
     FROM generate_series(1, 20000)
 """
-
-
-async def old_request(database: Database, hours: float) -> None:
-    async with database.transaction() as session:
-        await session.execute(
-            insert(IdempotentRequest).values(
-                caller="1", key=f"k{hours}", request_digest=SNAPSHOT, status=201, body={},
-                created_at=func.now() - timedelta(hours=hours),
-            )
-        )  # fmt: skip
-
-
-async def test_an_answer_kept_for_a_key_goes_after_a_day(database: Database, tmp_path: Path) -> None:
-    for hours in (1, 23, 25, 1000):
-        await old_request(database, hours)
-    assert (await pruner(database, tmp_path, FOR_EVER).prune()).requests == 2
 
 
 async def test_it_is_time_once_an_hour_for_one_of_all_workers(past: Past, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from app.tables import State
 from app.workspace.workspace import workspace_folder
 from tests.db.past import FINISHED, Past
 
-WEEK = Policy(history=None, workspaces=timedelta(days=7))
+WEEK = Policy(workspaces=timedelta(days=7))
 
 
 def workspace(state_dir: Path, run: UUID, *, days_ago: float = 0) -> Path:
@@ -49,7 +49,7 @@ async def test_the_workspace_of_a_run_that_is_not_finished_stays(
 ) -> None:
     run = await past.run(state, days_ago=1000, rows=False)
     folder = workspace(tmp_path, run.id, days_ago=1000)
-    assert await pruner(past.database, tmp_path, Policy(None, timedelta(0))).prune() == Pruned()
+    assert await pruner(past.database, tmp_path, Policy(workspaces=timedelta(0))).prune() == Pruned()
     assert folder.exists()
 
 
@@ -58,9 +58,9 @@ async def test_the_workspace_of_a_run_that_is_not_finished_stays(
     [
         (WEEK, 8, True),
         (WEEK, 6, False),
-        (Policy(None, timedelta(0)), 2, True),
-        (Policy(None, timedelta(0)), 0.5, False),
-        (Policy(None, None), 1000, False),
+        (Policy(workspaces=timedelta(0)), 2, True),
+        (Policy(workspaces=timedelta(0)), 0.5, False),
+        (Policy(), 1000, False),
     ],
 )
 async def test_a_workspace_that_the_database_does_not_know_is_given_at_least_a_day(
@@ -84,7 +84,7 @@ async def test_what_a_killed_process_left_in_the_temp_folder_goes_after_a_day(
         folder = tmp_path / "tmp" / name
         folder.mkdir(parents=True)
         os.utime(folder, (time.time() - days * 86_400,) * 2)
-    assert await pruner(database, tmp_path, Policy(None, None)).prune() == Pruned(temporary=1)
+    assert await pruner(database, tmp_path, Policy()).prune() == Pruned(temporary=1)
     assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["workbench-index-ijklmnop"]
 
 

@@ -31,7 +31,7 @@ def test_a_run_is_pruned_when_nothing_is_to_be_kept_and_can_still_be_shown(own: 
     )
     shown = own("show", "last")
     assert shown.code == 0
-    assert "its events and earlier artifact versions were removed on" in shown.out
+    assert "its events, deliveries and earlier artifact versions were removed on" in shown.out
     assert "were removed on" in own("show", "last", "--events").out
     after = own("show", "last", "--json").json
     assert after["pruned_at"] is not None
@@ -39,11 +39,28 @@ def test_a_run_is_pruned_when_nothing_is_to_be_kept_and_can_still_be_shown(own: 
     assert after["events"] == []
 
 
+def test_the_results_of_a_pruned_batch_are_an_error_that_says_so_and_no_empty_file(
+    own: InProcess, tmp_path: Path
+) -> None:
+    own("demo")
+    (tmp_path / "inputs.jsonl").write_text('"one"\n"two"\n')
+    terms = ("--definition", "software-small", "--project", "sample", "--backend", "recorded", "--detach")
+    assert own("batch", str(tmp_path / "inputs.jsonl"), *terms).code == 0
+    own("batches", "cancel", "last")
+    assert own("prune", "--json", WORKBENCH_KEEP_RESULTS_DAYS="0").json["items"] == 2
+    done = own("batches", "results", "last", "--out", str(tmp_path / "results.csv"))
+    assert (done.code, "WORKBENCH_KEEP_RESULTS_DAYS" in done.err) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["inputs.jsonl"]
+    assert "its items were removed on" in own("batches", "show", "last").out
+
+
 def test_with_nothing_old_enough_there_is_nothing_to_remove(own: InProcess) -> None:
     own("seed")
-    done = own("prune", WORKBENCH_KEEP_HISTORY_DAYS="1", WORKBENCH_KEEP_WORKSPACES_DAYS="forever")
+    ages = {"WORKBENCH_KEEP_HISTORY_DAYS": "1", "WORKBENCH_KEEP_WORKSPACES_DAYS": "forever"}
+    done = own("prune", **ages)
     assert done.out.splitlines() == [
-        "finished runs keep their history 1 day and their workspace for ever; the ledger stays",
+        "finished runs keep their history 1 day and their workspace for ever, "
+        "finished batches their results 365 days; the ledger stays",
         "nothing to remove",
     ]
 
