@@ -31,6 +31,7 @@ from app.tables.request import IdempotentRequest
 from app.tables.schedule import Missed, Schedule, ScheduleTick, TickOutcome
 from app.tables.token import ApiToken, TokenRole
 from app.tables.usage import ModelAnswer, PromptUsage
+from app.tables.usage_day import UsageDay
 from app.tables.wait import Decision, Wait, WaitReason
 from app.tables.worker import WorkerRow
 
@@ -79,6 +80,7 @@ __all__ = [
     "Thinking",
     "TickOutcome",
     "TokenRole",
+    "UsageDay",
     "Wait",
     "WaitReason",
     "WorkerRow",

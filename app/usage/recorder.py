@@ -73,11 +73,13 @@ class UsageRecorder:
     async def settle(
         self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None = None
     ) -> None:
-        """Write the result down, and keep `answer` so that a resumed run does not pay for it again."""
+        """Write the result down, and keep `answer` so that a resumed run does not pay for it again.
+
+        Once for each row: its amounts never change afterwards, and sums are made of them.
+        """
+        is_open = (PromptUsage.id == usage_id) & (PromptUsage.outcome == "open")
         async with self._database.transaction() as session:
-            await session.execute(
-                update(PromptUsage).where(PromptUsage.id == usage_id).values(**_columns(result))
-            )
+            await session.execute(update(PromptUsage).where(is_open).values(**_columns(result)))
             if answer is not None and record.pipeline_id is not None:
                 await session.execute(
                     insert(ModelAnswer)

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Subquery, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.tables import Pipeline, PromptUsage
+from app.usage import daily
+from app.usage.amounts import AMOUNTS, sums
 from app.usage.tokens import Tokens
 
 
@@ -30,26 +32,10 @@ class Bill:
     """Calls without a reply so far; they count with what was reserved."""
 
 
-_OPEN = PromptUsage.outcome == "open"
-_SUMS = (
-    func.count(),
-    func.coalesce(func.sum(case((_OPEN, PromptUsage.reserved_tokens), else_=PromptUsage.input_tokens)), 0),
-    func.coalesce(func.sum(PromptUsage.cache_read_tokens), 0),
-    func.coalesce(func.sum(PromptUsage.cache_write_tokens), 0),
-    func.coalesce(func.sum(PromptUsage.output_tokens), 0),
-    func.coalesce(func.sum(PromptUsage.thinking_tokens), 0),
-    func.coalesce(func.sum(case((_OPEN, PromptUsage.reserved_usd), else_=PromptUsage.cost_usd)), 0),
-    func.count().filter(
-        or_(and_(_OPEN, PromptUsage.reserved_usd.is_(None)), and_(~_OPEN, PromptUsage.cost_usd.is_(None)))
-    ),
-    func.count().filter(_OPEN),
-)
-
-
 async def by_phase(session: AsyncSession, pipeline_id: UUID) -> list[Bill]:
     """One bill per phase of the run, in the order in which the phases first asked a model."""
     rows = await session.execute(
-        select(PromptUsage.phase, *_SUMS)
+        select(PromptUsage.phase, *sums(AMOUNTS.values()))
         .where(PromptUsage.pipeline_id == pipeline_id)
         .group_by(PromptUsage.phase)
         .order_by(func.min(PromptUsage.id))
@@ -59,17 +45,21 @@ async def by_phase(session: AsyncSession, pipeline_id: UUID) -> list[Bill]:
 
 async def total(session: AsyncSession, pipeline_id: UUID | None = None) -> Bill:
     """The sum of one run, or of all."""
-    query = select(literal("total"), *_SUMS)
-    if pipeline_id is not None:
-        query = query.where(PromptUsage.pipeline_id == pipeline_id)
+    if pipeline_id is None:
+        everything = await daily.calls(session)
+        query = select(literal("total"), *sums(everything.c[name] for name in AMOUNTS))
+    else:
+        query = select(literal("total"), *sums(AMOUNTS.values())).where(
+            PromptUsage.pipeline_id == pipeline_id
+        )
     return _bill((await session.execute(query)).one())
 
 
 async def of_batch(session: AsyncSession, batch_id: UUID) -> Bill:
     """The sum over every attempt at every item of the batch."""
     runs = select(Pipeline.id).where(Pipeline.batch_id == batch_id)
-    rows = await session.execute(select(literal("total"), *_SUMS).where(PromptUsage.pipeline_id.in_(runs)))
-    return _bill(rows.one())
+    query = select(literal("total"), *sums(AMOUNTS.values())).where(PromptUsage.pipeline_id.in_(runs))
+    return _bill((await session.execute(query)).one())
 
 
 async def prompts(session: AsyncSession, pipeline_id: UUID) -> list[str]:
@@ -84,14 +74,15 @@ async def prompts(session: AsyncSession, pipeline_id: UUID) -> list[str]:
 
 
 async def by_day(session: AsyncSession, days: int) -> list[Bill]:
-    """One bill per day (UTC), newest first."""
-    day = func.to_char(func.timezone("UTC", PromptUsage.started_at), "YYYY-MM-DD")
-    return await _grouped(session, day, days)
+    """One bill for today (UTC) and each of so many days before it, newest first."""
+    found = await daily.calls(session, days)
+    return await _grouped(session, func.to_char(found.c.day, "YYYY-MM-DD"), found)
 
 
 async def by_model(session: AsyncSession, days: int) -> list[Bill]:
-    """One bill per model that answered in the last days."""
-    return await _grouped(session, PromptUsage.backend + " " + PromptUsage.model, days)
+    """One bill per model that answered today or in so many days before."""
+    found = await daily.calls(session, days)
+    return await _grouped(session, found.c.backend + " " + found.c.model, found)
 
 
 async def calls(session: AsyncSession, pipeline_id: UUID) -> Sequence[PromptUsage]:
@@ -102,13 +93,11 @@ async def calls(session: AsyncSession, pipeline_id: UUID) -> Sequence[PromptUsag
     return rows.all()
 
 
-async def _grouped(session: AsyncSession, label: ColumnElement[str], days: int) -> list[Bill]:
-    since = func.now() - func.make_interval(0, 0, 0, days)
+async def _grouped(session: AsyncSession, label: ColumnElement[str], found: Subquery) -> list[Bill]:
     rows = await session.execute(
-        select(label.label("label"), *_SUMS)
-        .where(PromptUsage.started_at >= since)
+        select(label.label("label"), *sums(found.c[name] for name in AMOUNTS))
         .group_by("label")
-        .order_by(func.max(PromptUsage.id).desc())
+        .order_by(func.max(found.c.last_id).desc())
     )
     return [_bill(row) for row in rows]
 
@@ -117,9 +106,9 @@ def _bill(row: Row[*tuple[Any, ...]]) -> Bill:
     label, count, input_, read, write, output, thinking, usd, unpriced, open_ = row
     return Bill(
         label=label,
-        calls=count,
+        calls=int(count),
         tokens=Tokens(int(input_), int(read), int(write), int(output), int(thinking)),
         cost_usd=Decimal(usd),
-        unpriced=unpriced,
-        open=open_,
+        unpriced=int(unpriced),
+        open=int(open_),
     )

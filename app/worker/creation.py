@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from uuid import UUID
 
 from app.pipelines.batches.feeder import Feeder
@@ -11,12 +12,15 @@ from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.schedules.ticking import Ticker
 from app.pipelines.work import Patience
 from app.services import Services
+from app.usage import daily
 from app.worker.chore import Chore
 from app.worker.worker import Worker, worker_name
 
 LOOK_S = 1.0
 """How often batches are fed and schedules are looked at."""
 PRUNE_LOOK_S = 60.0
+ADD_UP_S = 600.0
+"""How often the ledger is added up."""
 
 
 def create_orchestrator(services: Services, name: str) -> PhaseExecutionOrchestrator:
@@ -38,6 +42,7 @@ def create_worker(services: Services) -> Worker:
         ),
         Chore("schedules", LOOK_S, Ticker(services.database, services.pipelines.pin, services.renderer).tick),
         Chore("retention", PRUNE_LOOK_S, services.pruner.tick),
+        Chore("usage", ADD_UP_S, partial(daily.add_up, services.database)),
     )
     concurrency = services.settings.worker_concurrency
     return Worker(services.database, services.listener, orchestrator, name, concurrency, chores)
