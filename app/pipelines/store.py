@@ -38,21 +38,20 @@ async def get(session: AsyncSession, pipeline_id: UUID, *, lock: bool = False) -
 
 async def beginning_with(session: AsyncSession, start: str, limit: int = 10) -> Sequence[UUID]:
     """Ids that begin with this text, newest first."""
-    digits = start.lower().replace("-", "")
-    if not _HEX.fullmatch(digits) or not str(_first(digits)).startswith(start.lower()):
+    ends = ids_from(start)
+    if ends is None:
         return []
-    last = UUID(digits.ljust(32, "f"))
-    rows = await session.scalars(
-        select(Pipeline.id)
-        .where(Pipeline.id.between(_first(digits), last))
-        .order_by(Pipeline.created_at.desc())
-        .limit(limit)
-    )
-    return rows.all()
+    query = select(Pipeline.id).where(Pipeline.id.between(*ends))
+    return (await session.scalars(query.order_by(Pipeline.created_at.desc()).limit(limit))).all()
 
 
-def _first(digits: str) -> UUID:
-    return UUID(digits.ljust(32, "0"))
+def ids_from(start: str) -> tuple[UUID, UUID] | None:
+    """The first and the last id that begin with this text: an index finds what is between. None: none can."""
+    digits = start.lower().replace("-", "")
+    if not _HEX.fullmatch(digits):
+        return None
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    return (first, last) if str(first).startswith(start.lower()) else None
 
 
 async def page(

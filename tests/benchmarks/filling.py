@@ -8,10 +8,19 @@ import psycopg
 from psycopg import sql
 
 PORTION = 100_000
-PER_RUN = {"pipelines": 1, "phase_runs": 2, "events": 3, "artifacts": 1, "pipeline_prompt_usage": 2}
+PER_RUN = {
+    "pipelines": 1,
+    "phase_runs": 2,
+    "events": 3,
+    "artifacts": 1,
+    "pipeline_prompt_usage": 2,
+    "model_answers": 1,
+}
 """Rows per finished run; a real one of six phases has three to six times as many."""
+PER_TEN_RUNS = ("batches", "batch_items", "deliveries", "waits", "schedule_ticks", "idempotent_requests")
+"""Every tenth run is an item of a batch, has sent something, was approved, and began at a tick."""
 DAYS = 365
-"""The runs are spread over so many days, the newest now."""
+"""The runs are spread over so many days; none is in the last hour, whose calls are not added up yet."""
 BIG_ROWS = 10_000
 """A table with more rows than this must not be read from end to end."""
 
@@ -19,19 +28,21 @@ IDS = """
     SELECT number, md5('run ' || number)::uuid AS id, {when} AS at
     FROM generate_series({first}, {last}) AS number
 """
-WHEN = "now() - make_interval(secs => (1 - number::float8 / {total}) * 86400 * {days})"
+WHEN = "now() - make_interval(hours => 2, secs => (1 - number::float8 / {total}) * 86400 * {days})"
 STATE = (
-    "CASE WHEN number % 100 = 1 THEN 'failed' "
-    "WHEN number < {total} / 50 AND number % 1000 = 2 THEN 'cancelled' ELSE 'succeeded' END"
+    "CASE WHEN number % 100 = 1 THEN 'failed' WHEN number < {total} / 50 AND number % 1000 IN (2, 3, 4) "
+    "THEN (ARRAY['cancelled', 'created', 'paused'])[number % 1000 - 1] ELSE 'succeeded' END"
 )
-"""One in a hundred failed; the few that were cancelled are old: the worst case for a list of them."""
+"""One in a hundred failed; the few of other states are old: the worst case for a list of them."""
 FILL = (
     """
     INSERT INTO pipelines (id, epic_description, definition, snapshot, state, error, target, position, round,
-        attempts, fence, event_count, created_at, updated_at, finished_at)
+        attempts, fence, event_count, batch_id, batch_item, created_at, updated_at, finished_at)
     SELECT id, 'Epic ' || number, 'instant', {snapshot}, {state},
         CASE WHEN {state} = 'failed' THEN '{{"code": "x", "message": "y"}}'::jsonb END,
-        'end', 5, 0, 0, 1, 3, at, at, at
+        'end', 5, 0, 0, 1, 3, CASE WHEN number % 10 = 0 THEN md5('batch ' || number)::uuid END,
+        CASE WHEN number % 10 = 0 THEN 1 END, at, at,
+        CASE WHEN {state} NOT IN ('created', 'paused') THEN at END
     FROM ({ids}) AS run
     """,
     """
@@ -61,7 +72,61 @@ FILL = (
         repeat('0', 64), 100, 0.01, 90, 0, 0, 10, 0, 0.001, '1', 'ok', at, at
     FROM ({ids}) AS run, generate_series(0, 1) AS step
     """,
+    """
+    INSERT INTO model_answers (usage_id, pipeline_id, phase, item, round, step, request_digest, answer)
+    SELECT -number, id, 'p0', '', 0, 0, repeat('0', 64), '{{}}' FROM ({ids}) AS run
+    """,
 )
+FILL_TENTH = (
+    """
+    INSERT INTO batches (id, definition, snapshot, state, concurrency, max_attempts, total, pending, running,
+        succeeded, dead, cancelled, spent_usd, created_at, finished_at)
+    SELECT md5('batch ' || number)::uuid, 'instant', {snapshot}, 'finished', 8, 3, 2, 0, 0, 1, 1, 0, 0, at, at
+    FROM ({ids}) AS run WHERE number % 10 = 0
+    """,
+    """
+    INSERT INTO batch_items (batch_id, number, input, state, attempts, pipeline_id, ended_at)
+    SELECT md5('batch ' || run.number)::uuid, item, 'An epic',
+        CASE item WHEN 1 THEN 'succeeded' ELSE 'dead' END, 1, CASE item WHEN 1 THEN id END, at
+    FROM ({ids}) AS run, generate_series(1, 2) AS item WHERE run.number % 10 = 0
+    """,
+    """
+    INSERT INTO deliveries (pipeline_id, phase, round, destination, idempotency_key, payload_digest, state,
+        response_status, attempts, created_at, sent_at)
+    SELECT id, 'post', 0, 'hook', encode(sha256(number::text::bytea), 'hex'), repeat('0', 64), 'sent', 200, 1,
+        at, at
+    FROM ({ids}) AS run WHERE number % 10 = 0
+    """,
+    """
+    INSERT INTO waits (pipeline_id, reason, subject, phase, round, decision, details, asked_at, decided_at)
+    SELECT id, 'approval', 'approve', 'p0', 0, 'granted', '{{}}', at, at
+    FROM ({ids}) AS run WHERE number % 10 = 0
+    """,
+    """
+    INSERT INTO schedules (name, cron, timezone, definition, input_template, missed, paused, number, next_at)
+    SELECT 'filled-' || number, '* * * * *', 'UTC', 'instant', 'An epic', 'once', true, 0, now()
+    FROM generate_series(0, 99) AS number ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO schedule_ticks (schedule, tick_at, pipeline_id, outcome, seen_at)
+    SELECT 'filled-' || number / 10 % 100, at, id, 'started', at FROM ({ids}) AS run WHERE number % 10 = 0
+    """,
+    """
+    INSERT INTO idempotent_requests (caller, key, request_digest, status, body)
+    SELECT '1', 'key ' || number, repeat('0', 64), 201, '{{}}' FROM ({ids}) AS run WHERE number % 10 = 0
+    """,
+)
+FIRST = """
+    INSERT INTO batches (id, definition, snapshot, state, concurrency, max_attempts, total, pending, running,
+        succeeded, dead, cancelled, spent_usd, created_at, finished_at)
+    VALUES (md5('batch 0')::uuid, 'instant', {snapshot}, 'finished', 8, 3, 0, 0, 0, 0, 0, 0, 0,
+        now() - interval '2 years', now()) ON CONFLICT DO NOTHING
+"""
+"""One of the kind to look at while there are no others."""
+LIMIT = """
+    INSERT INTO call_limits (name, max_concurrent, requests_per_minute)
+    VALUES ('backend:benchmark', 8, 1000000) ON CONFLICT DO NOTHING
+"""
 BATCH = (
     """
     INSERT INTO batches (id, definition, snapshot, state, concurrency, max_attempts, total, pending, running,
@@ -83,19 +148,21 @@ BATCH = (
     """,
 )
 """A batch with one item left, which is not due yet, and as many items done as there are runs."""
-TABLES = (*PER_RUN, "batch_items")
+TABLES = (*PER_RUN, *PER_TEN_RUNS)
 
 
 def fill(url: str, have: int, want: int, log: Callable[[str], None]) -> None:
     """Bring the number of finished runs from `have` to `want`. There is one snapshot."""
     with psycopg.connect(url, autocommit=True) as connection:
         [(snapshot,)] = connection.execute("SELECT sha256 FROM definition_snapshots LIMIT 1").fetchall()
+        connection.execute(sql.SQL(FIRST).format(snapshot=sql.Literal(snapshot)))
+        connection.execute(LIMIT)
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET session_replication_role = replica")  # foreign keys need no check here
         for first in range(have + 1, want + 1, PORTION):
             last = min(first + PORTION - 1, want)
             log(f"growth: filling, {last:,} of {want:,} runs")
-            for statement in (*FILL, *BATCH):
+            for statement in (*FILL, *FILL_TENTH, *BATCH):
                 connection.execute(_composed(statement, snapshot, first, last, want))
         for table in TABLES:
             connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from app.db import Database
+from app.usage import daily
 from tests.benchmarks import filling, plans, queries
 from tests.benchmarks.crew import crew, prepare
 from tests.benchmarks.engines import CONCURRENCY, OURS
@@ -68,9 +69,19 @@ async def run(server: Server, size: Size, log: Callable[[str], None]) -> tuple[l
         for finished in size.steps:
             filling.fill(url, have, finished, log)
             have = finished
+            await _add_up(url)
             log(f"growth: measuring with {finished:,} finished runs")
             steps.append(await _measure(url, finished, size))
     return [*_run_figures(steps), *_query_figures(steps)], [*_degrading(steps), *_notes(steps)]
+
+
+async def _add_up(url: str) -> None:
+    """What a worker would have done all along, so that none does it while runs are measured."""
+    database = Database(url)
+    try:
+        await daily.add_up(database)
+    finally:
+        await database.close()
 
 
 async def _measure(url: str, finished: int, size: Size) -> Step:
@@ -146,7 +157,10 @@ def _query_figures(steps: Sequence[Step]) -> list[Figure]:
 
 
 def _degrading(steps: Sequence[Step]) -> list[str]:
-    first, last = steps[0], steps[-1]
+    last = steps[-1]
+    first = next(
+        (step for step in steps[:-1] if step.finished), steps[0]
+    )  # an empty one has nothing to prune
     return [
         f"DEGRADES: {name}: {first.times_ms[name]:.1f} ms -> {now:.1f} ms"
         for name, now in last.times_ms.items()

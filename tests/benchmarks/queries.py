@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -12,22 +13,29 @@ from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.queries import Queries
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.artifacts import store as artifacts
 from app.db import Database
-from app.pipelines import events, store
+from app.limits import statements
+from app.limits.slot import Slot
+from app.pipelines import events, store, waits
+from app.pipelines.batches import results
 from app.pipelines.batches import store as batches
 from app.pipelines.batches.feeder import Feeder
+from app.pipelines.batches.inputs import Format
 from app.pipelines.configuration import ConfigurationLoader, RowSource
+from app.pipelines.deliveries import store as deliveries
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
+from app.pipelines.retention import expired, history, items
 from app.pipelines.schedules import store as schedules
 from app.pipelines.service import PipelineService
 from app.queue.consumer import ENTRYPOINT, HEARTBEAT
 from app.queue.driver import PoolDriver
 from app.queue.listener import Listener
 from app.queue.signals import Signals
-from app.tables import Pipeline, State, Target
-from app.usage import reports
+from app.tables import Batch, ItemState, Pipeline, Priority, State, Target
+from app.usage import daily, reports
 from app.worker import Worker
 from tests.benchmarks.contenders.workbench import KINDS
 from tests.benchmarks.plans import NotingDriver, Watched
@@ -36,6 +44,8 @@ from tests.benchmarks.workload import INSTANT
 Query = Callable[[Database], Awaitable[object]]
 PAGE = 50
 DAYS = 30
+KEPT = timedelta(days=30)
+DEAD = ItemState.DEAD
 MIDDLE = "SELECT min(created_at) + (max(created_at) - min(created_at)) / 2 FROM pipelines"
 
 
@@ -54,6 +64,8 @@ async def every(database: Database) -> dict[str, Query]:
     run = await one_finished(database, old=True)
     async with database.transaction() as session:
         row = await store.get(session, run)
+        ended = select(Batch.id).where(Batch.finished_at.is_not(None))
+        batch = await session.scalar(ended.order_by(Batch.created_at.desc()).limit(1))
     deep = store.Cursor(row.created_at, row.id)
     listed = partial(_in_session, store.page, limit=PAGE)
     return {
@@ -62,11 +74,23 @@ async def every(database: Database) -> dict[str, Query]:
         **{f"page: {state}": partial(listed, after=None, state=state) for state in State},
         "page: cancelled, after a cursor in the middle": partial(listed, after=deep, state=State.CANCELLED),
         "page: batches": partial(_in_session, batches.page, after=None, limit=PAGE),
+        "one batch: by the first 8 digits": partial(_in_session, batches.beginning_with, str(batch)[:8]),
+        "one batch: items": partial(_in_session, batches.items, batch, after=0, limit=PAGE),
+        "one batch: dead letters": partial(
+            _in_session, batches.items, batch, after=0, limit=PAGE, state=DEAD
+        ),
+        "one batch: results": partial(_results, batch),
+        "one batch: bill": partial(_in_session, reports.of_batch, batch),
+        "one schedule: ticks": partial(_in_session, schedules.ticks, "filled-1", PAGE),
         "one run: row": partial(_in_session, store.get, run),
         "one run: by the first 8 digits": partial(_in_session, store.beginning_with, str(run)[:8]),
         "one run: phase runs": partial(_in_session, store.phase_runs, run),
         "one run: artifacts": partial(_in_session, artifacts.current, run),
         "one run: events": partial(_in_session, events.since, run, 0),
+        "one run: waits": partial(_in_session, waits.of_run, run),
+        "one run: deliveries": partial(_in_session, deliveries.of_run, run),
+        "one delivery: by its key": partial(_in_session, deliveries.by_key, "0" * 64),
+        "page: waits, none": partial(_in_session, waits.page),
         "usage: of a run": partial(_in_session, reports.by_phase, run),
         "usage: total of a run": partial(_in_session, reports.total, run),
         "usage: by day, 30 days": partial(_in_session, reports.by_day, DAYS),
@@ -76,6 +100,12 @@ async def every(database: Database) -> dict[str, Query]:
         "worker: dequeue": _dequeue,
         "worker: batches": _feed,
         "worker: schedules": partial(_in_session, schedules.due, None, 10),
+        "worker: old ticks of a schedule": partial(_undone, schedules.forget_old_ticks, "filled-1"),
+        "worker: a call within limits": _limited_call,
+        "worker: add the ledger up": daily.add_up,
+        "retention: history of a few runs": partial(_undone, history.prune_some, age=KEPT),
+        "retention: items of a few batches": partial(_undone, items.prune_some, age=KEPT),
+        "retention: what has expired": partial(_undone, expired.prune_some),
     }
 
 
@@ -101,6 +131,28 @@ async def _in_session(query: Callable[..., Awaitable[object]], *values: object, 
     assert isinstance(database, Database)
     async with database.transaction() as session:
         return await query(session, *given, **options)
+
+
+async def _undone(change: Callable[..., Awaitable[object]], *values: object, **options: object) -> object:
+    """Carried out and taken back, so that it can be done again; the database comes last."""
+    *given, database = values
+    assert isinstance(database, Database)
+    async with AsyncSession(database.engine) as session:
+        return await change(session, *given, **options)
+
+
+async def _results(batch: UUID, database: Database) -> object:
+    return [part async for part in results.lines(database, batch, Format.JSONL)]
+
+
+async def _limited_call(database: Database) -> object:
+    """The plans inside of the functions are not seen; their tables have a row for each call in flight."""
+    slot = Slot("backend:benchmark", "profile:local", 100, Priority.INTERACTIVE, None)
+    async with database.connection() as connection:
+        asked = await statements.ask(connection, slot, "benchmark")
+        await statements.keep(connection, "benchmark")
+        await statements.release(connection, slot, "benchmark")
+    return asked
 
 
 async def _sweep(database: Database) -> object:

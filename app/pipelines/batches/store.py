@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import String, cast, func, select, text, tuple_, update
+from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Gone, Invalid, NotFound, TooLarge
-from app.pipelines.store import Cursor
+from app.pipelines.store import Cursor, ids_from
 from app.tables import Batch, BatchItem, ItemState
 
 MAX_ITEMS = 100_000
@@ -67,13 +67,11 @@ async def page(session: AsyncSession, *, after: Cursor | None, limit: int) -> Se
 
 async def beginning_with(session: AsyncSession, start: str, limit: int = 10) -> Sequence[UUID]:
     """Ids that begin with this text, newest first."""
-    rows = await session.scalars(
-        select(Batch.id)
-        .where(cast(Batch.id, String).startswith(start, autoescape=True))
-        .order_by(Batch.created_at.desc())
-        .limit(limit)
-    )
-    return rows.all()
+    ends = ids_from(start)
+    if ends is None:
+        return []
+    query = select(Batch.id).where(Batch.id.between(*ends))
+    return (await session.scalars(query.order_by(Batch.created_at.desc()).limit(limit))).all()
 
 
 async def items(
