@@ -16,6 +16,7 @@ from app.pipelines.definition import Phase
 from app.pipelines.phases import KINDS
 from app.pipelines.snapshot import Limits
 from app.settings import PREFIX, ROOT, SCRIPTS_ONLY, Settings
+from app.tables import Base
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -45,6 +46,14 @@ def test_the_sample_env_file_names_every_setting_once_and_no_other() -> None:
     lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
     assert [line for line in lines if line and not line.startswith("# ")] == []
     assert sorted(found[1] for line in lines if (found := re.match(r"# (\w+)=", line))) == sorted(SETTINGS)
+
+
+@pytest.mark.parametrize("table", sorted(Base.metadata.tables))
+def test_of_every_table_it_is_said_whether_it_grows_and_until_when(table: str) -> None:
+    rows = re.findall(
+        r"^\| (`.*?) \|", page("how-to/retention.md").partition("## Every table")[2], re.MULTILINE
+    )
+    assert f"`{table}`" in ", ".join(rows)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

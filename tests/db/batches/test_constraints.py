@@ -13,6 +13,7 @@ BAD = {
     "a state nobody knows": "UPDATE batches SET state = 'done'",
     "an end while something is left": "UPDATE batches SET state = 'finished', finished_at = now()",
     "a batch that goes on and has the time of its end": "UPDATE batches SET finished_at = now()",
+    "a batch that goes on and was pruned": "UPDATE batches SET pruned_at = now()",
     "no concurrency": "UPDATE batches SET concurrency = 0",
     "no attempts": "UPDATE batches SET max_attempts = 0",
     "an item in a state nobody knows": "UPDATE batch_items SET state = 'fine'",

@@ -84,6 +84,8 @@ BAD = {
     "negative tokens": "UPDATE pipeline_prompt_usage SET input_tokens = -1",
     "a negative cost": "UPDATE pipeline_prompt_usage SET cost_usd = -1",
     "a negative reservation": "UPDATE pipeline_prompt_usage SET reserved_tokens = -1",
+    "a negative sum of a day":
+        "INSERT INTO usage_days VALUES (now(), 'b', 'm', 1, 0, 0, 0, 0, 0, -1, 0, '{}', 1)",
     "a request without a digest": "UPDATE pipeline_prompt_usage SET request_digest = ''",
     "a profile that thinks a little": "UPDATE model_profiles SET think = 'a little'",
     "a profile without context": "UPDATE model_profiles SET context_tokens = 0",
