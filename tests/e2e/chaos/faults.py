@@ -12,7 +12,7 @@ import psycopg
 
 from tests.e2e.chaos.fleet import Fleet
 from tests.e2e.chaos.options import Figures, Options
-from tests.e2e.chaos.server import Server
+from tests.e2e.postgres import Server
 
 KINDS = (
     "kill", "kill", "kill tree", "freeze", "freeze at checkpoint", "freeze at checkpoint",

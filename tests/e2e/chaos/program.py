@@ -16,34 +16,24 @@ from pathlib import Path
 import psycopg
 
 from app.db import Database
-from app.limits import store as limits
-from app.pipelines import invariants, projects
-from app.pipelines.creation import NewRun, insert
-from app.pipelines.projects import ProjectDraft
-from app.pipelines.routing import change_profile
+from app.pipelines import invariants
 from app.services import open_services
 from app.settings import Settings
-from tests.db.repositories import Person, make_repository
-from tests.e2e.chaos import canary
+from tests.db.repositories import Person
 from tests.e2e.chaos.faults import Faults
 from tests.e2e.chaos.fleet import Fleet
 from tests.e2e.chaos.model import Model
 from tests.e2e.chaos.mutations import GUARDS
 from tests.e2e.chaos.nursery import REJECTED
 from tests.e2e.chaos.options import Figures, Options
-from tests.e2e.chaos.server import Server
+from tests.e2e.postgres import Server
+from tests.e2e.target import Belongings, environment, furnish, queue, settings_of
 
-REPORT = '<testsuite tests="1"><testcase classname="t" name="works"/></testsuite>\n'
-FILES = {"src/value.py": "VALUE = 0\n", "report.xml": REPORT, "README.md": "Nothing.\n"}
-TEST = ("/bin/cp", "report.xml", "{junit}")
-"""Real tests run in the real sandbox; this one is the quickest there is."""
 MODELS_FAULTS = frozenset(
     {"backend_down", "overloaded", "rate_limited", "reply_lost", "deadline_exceeded", "invalid_answer",
      "truncated", "refused", "rejected", "empty_answer"}
 )  # fmt: skip
 """Errors that a run may fail with: the model was faulty once too often. Any other is a fault of ours."""
-SLOTS = 64
-"""Calls at once, of all workers; a killed worker keeps its slots until they expire."""
 DRAIN_S = 40.0
 
 
@@ -67,55 +57,32 @@ def _folder(above: Path) -> Path:
 
 async def _in_folder(options: Options, root: Path) -> Figures:
     figures = Figures({**asdict(options), "root": str(options.root)})
-    person = make_repository(root / "a repository", FILES)
-    (root / "canary").mkdir()
-    for number in range(20):
-        (root / "canary" / f"{number}.txt").write_text(f"{number}\n")
-    before = canary.take(root / "canary", person.path)
+    belongings = Belongings(root)
     server = Server(root / "database")
     await asyncio.to_thread(server.start)
     try:
         async with Model(options.seed, options.fault_share) as model:
-            settings = _settings(options, server.url, model.url, root)
-            await _prepare(options, settings, person)
+            settings = settings_of(
+                root, server.url, model.url, lease_s=options.lease_s,
+                worker_concurrency=options.concurrency, max_attempts=1000,
+            )  # fmt: skip
+            await _prepare(options, settings, belongings.person)
             async with _fleet(options, settings, root, figures) as fleet:
                 await _suffer(options, fleet, server, figures)
             figures.model_requests, figures.model_faults = model.asked, model.faults
-        await _count(server, person, root, figures)
+        await _count(server, belongings.person, root, figures)
         await _judge(options, server, figures)
-        figures.violations += [f"canary: {path} changed" for path in canary.changes(
-            before, canary.take(root / "canary", person.path))]  # fmt: skip
+        figures.violations += belongings.changes()
     finally:
         await asyncio.to_thread(server.release)
     return figures
 
 
-def _settings(options: Options, database: str, model: str, root: Path) -> Settings:
-    (root / "state").mkdir(mode=0o711)
-    (root / "tmp").mkdir(mode=0o711)
-    return Settings(
-        _env_file=None,
-        database_url=database,
-        state_dir=root / "state",
-        openai_base_url=model,
-        lease_s=options.lease_s,
-        worker_concurrency=options.concurrency,
-        max_attempts=1000,
-    )
-
-
 async def _prepare(options: Options, settings: Settings, person: Person) -> None:
     """The project, the profile of the model, and all runs, queued."""
     async with open_services(settings) as services:
-        draft = ProjectDraft(name="target", path=str(person.path), test_command=TEST)
-        await projects.save(services.database, draft)
-        async with services.database.transaction() as session:
-            await change_profile(session, "lmstudio", {"timeout_s": 2})
-            await limits.change(session, "backend:openai", {"max_concurrent": SLOTS}, services.backends)
-        pinned = await services.pipelines.pin("software-small", "target", "lmstudio")
-        async with services.database.transaction() as session:
-            runs = [NewRun(f"Change the value, please: {number}") for number in range(options.runs)]
-            await insert(session, pinned, runs, queue=True)
+        pinned = await furnish(services, person, timeout_s=2)
+        await queue(services.database, pinned, options.runs)
         if options.without is not None:
             async with services.database.connection() as connection:
                 for statement in GUARDS[options.without].statements:
@@ -124,19 +91,8 @@ async def _prepare(options: Options, settings: Settings, person: Person) -> None
 
 @asynccontextmanager
 async def _fleet(options: Options, settings: Settings, root: Path, figures: Figures) -> AsyncIterator[Fleet]:
-    assert settings.database_url is not None
     (root / "logs").mkdir()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("WORKBENCH_")},
-        "TMPDIR": str(root / "tmp"),
-        "WORKBENCH_DATABASE_URL": settings.database_url.get_secret_value(),
-        "WORKBENCH_STATE_DIR": str(settings.state_dir),
-        "WORKBENCH_OPENAI_BASE_URL": settings.openai_base_url,
-        "WORKBENCH_LEASE_S": str(settings.lease_s),
-        "WORKBENCH_MAX_ATTEMPTS": str(settings.max_attempts),
-        "WORKBENCH_WORKER_CONCURRENCY": str(settings.worker_concurrency),
-    }
-    fleet = Fleet(root / "logs", environment, options.without)
+    fleet = Fleet(root / "logs", environment(settings), options.without)
     await fleet.open()
     started = time.monotonic()
     try:

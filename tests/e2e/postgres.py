@@ -10,10 +10,13 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
-from app.embedded import EmbeddedPostgres
+from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.embedded.cluster import is_served
 from app.embedded.server import DATA
 
+ADMIN = "tests"
+"""Name of the sessions that look and hurt; those of the service are named otherwise."""
+ANSWER_WITHIN_S = 60.0
 TERMINATE = """
     SELECT count(pg_terminate_backend(pid)) AS ended FROM (
         SELECT pid FROM pg_stat_activity
@@ -46,27 +49,47 @@ class Server:
         self._embedded.release()
 
     async def crash(self) -> None:
-        """`pg_ctl stop -m immediate`, then a start that recovers."""
+        await self.stop()
+        started = await self.revive()
+        assert started, "the server did not stop"
+
+    async def stop(self) -> None:
+        """`pg_ctl stop -m immediate`: the next start has to recover."""
         pid = int((self._state / DATA / "postmaster.pid").read_text().split("\n", 1)[0])
         os.kill(pid, signal.SIGQUIT)
         while is_served(self._state / DATA):  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.05)
-        started = await asyncio.to_thread(self._embedded.revive)
-        assert started, "the server did not stop"
+
+    async def revive(self) -> bool:
+        """Start it again, under the same URL. False: it runs."""
+        return await asyncio.to_thread(self._embedded.revive)
 
     async def rows(self, query: str, *values: object) -> list[dict[str, object]]:
         """Raises `psycopg.Error` while it is down."""
-        connection = await psycopg.AsyncConnection.connect(
+        async with await self.connect() as connection:
+            cursor = await connection.execute(query.encode(), values or None)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def connect(self) -> psycopg.AsyncConnection[dict[str, object]]:
+        return await psycopg.AsyncConnection.connect(
             self.url,
             autocommit=True,
             connect_timeout=2,
-            application_name="chaos",
+            application_name=ADMIN,
             options="-c statement_timeout=5s",  # a frozen worker may hold a lock
             row_factory=dict_row,
         )
-        async with connection:
-            cursor = await connection.execute(query.encode(), values or None)
-            return await cursor.fetchall() if cursor.description else []
+
+    async def until_it_answers(self) -> None:
+        """Start it again for as long as it dies; it takes writes when this returns."""
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            while True:
+                try:
+                    await self.revive()
+                    await self.rows("SELECT pg_current_xact_id()")
+                    return
+                except (psycopg.Error, EmbeddedPostgresError):
+                    await asyncio.sleep(0.2)
 
     async def one(self, query: str, *values: object) -> object:
         return next(iter((await self.rows(query, *values))[0].values()))
