@@ -1,10 +1,13 @@
-"""One pool, one commit place: `Database.transaction()`; and the migrations to head."""
+"""One pool, one commit place: `Database.transaction()`; what an outage raises; and the migrations to head."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import psycopg
 from alembic import command
@@ -13,16 +16,38 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from app.errors import Unavailable
 from app.failpoints import failpoint
 from app.settings import ROOT
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    PoolExhausted,
+)
+"""What is raised while the database is away: bare by psycopg, wrapped by the ORM.
+
+An `InternalError` is a database that takes no writes for now, or a session that the server ended while this
+process was frozen in a transaction. Anything else is wrong with the database, or with us.
+"""
+RETRY_S = 0.5
 SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
 """A process that was frozen in the middle of a transaction must not keep its locks."""
 POOL_TIMEOUT_S = 10.0
+RECONNECT_S = 1.0
+"""The pool doubles the pause between its tries to connect, for so long: after half a minute without a
+database it would not look for as long again."""
 DIRECT_CONNECTIONS = 6
 """Each statement takes about a millisecond; more connections would only be cold ones."""
 DIRECT_OPTIONS = f"{SESSION_OPTIONS} -c plan_cache_mode=force_generic_plan"
@@ -50,6 +75,8 @@ class Database:
             min_size=1,
             max_size=DIRECT_CONNECTIONS,
             timeout=POOL_TIMEOUT_S,
+            reconnect_timeout=RECONNECT_S,
+            reconnect_failed=AsyncConnectionPool.check,  # begins anew, for those who wait
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 0,
@@ -134,6 +161,27 @@ class Database:
     async def close(self) -> None:
         await self._direct.close()
         await self.engine.dispose()
+
+
+async def patiently(act: Callable[[], Awaitable[T]], patience_s: float, what: str) -> T:
+    """Do it until the database lets it be done, for so long at most. It may be done twice: mind that.
+
+    Raises what the last try raised.
+    """
+    deadline, level = time.monotonic() + patience_s, logging.WARNING
+    while True:
+        try:
+            return await act()
+        except LOST as error:
+            if time.monotonic() > deadline:
+                raise
+            log.log(level, "%s waits for the database: %s", what, first_line(error))
+            level = logging.DEBUG  # an outage must not fill the log
+            await asyncio.sleep(RETRY_S)
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def sqlalchemy_url(url: str) -> str:

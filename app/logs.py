@@ -35,3 +35,5 @@ def configure(level: str) -> None:
         logging.getLogger(name).setLevel(level.upper())
     # a retry is how a wake-up is kept: normal, and said once by us
     logging.getLogger("pgqueuer").setLevel(logging.ERROR)
+    # it tells of each try to connect; that the database is away is said once by us
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

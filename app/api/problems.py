@@ -8,22 +8,19 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app import db
 from app.errors import Unauthorized, WorkbenchError
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_PLACES = 20
-DATABASE_LOST = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError)
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -70,8 +67,8 @@ def answer(error: Exception, request_id: str) -> Response:
         case WorkbenchError() | Answered():
             headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
             return problem(error.status, error.code, error.message, error.details, headers)
-        case _ if isinstance(error, DATABASE_LOST):
-            log.warning("the database does not answer: %s", str(error).splitlines()[0])
+        case _ if isinstance(error, db.LOST):
+            log.warning("the database does not answer: %s", db.first_line(error))
             return problem(503, "unavailable", "the database does not answer; try again in a moment")
         case _:
             log.error("request %s failed", request_id, exc_info=error)

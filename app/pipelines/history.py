@@ -24,6 +24,12 @@ DECISIONS = """
            comment, data, content_sha256
     FROM waits WHERE pipeline_id = %s AND decision <> 'open' ORDER BY id
 """
+LOSSES = """
+    SELECT count(*) AS losses FROM phase_runs
+    WHERE pipeline_id = %s AND outcome = 'abandoned' AND detail->>'code' = 'database_lost'
+      AND id > (SELECT coalesce(max(id), 0) FROM phase_runs AS closed
+                WHERE closed.pipeline_id = phase_runs.pipeline_id AND outcome NOT IN ('running', 'abandoned'))
+"""
 
 PROJECT = """
     SELECT name, path, test_command, python, protected_paths, permitted_paths FROM projects WHERE id = %s
@@ -41,14 +47,17 @@ class History:
     issues: tuple[Mapping[str, str], ...] = ()
     """What the last rejection found."""
     decisions: tuple[Decided, ...] = ()
+    losses: int = 0
+    """How often the phase that is next has lost the database already."""
 
 
 async def load(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> History:
-    """All of it, by three short queries."""
+    """All of it, by four short queries."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         artifacts = await (await cursor.execute(ARTIFACTS, (pipeline_id,))).fetchall()
         rejections = await (await cursor.execute(REJECTIONS, (pipeline_id,))).fetchall()
         decisions = await (await cursor.execute(DECISIONS, (pipeline_id,))).fetchall()
+        losses = await (await cursor.execute(LOSSES, (pipeline_id,))).fetchall()
     return History(
         artifacts={row["name"]: row["body"] for row in artifacts},
         rejections=Counter(row["phase"] for row in rejections),
@@ -66,6 +75,7 @@ async def load(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> Histor
             )
             for row in decisions
         ),
+        losses=losses[0]["losses"],
     )
 
 

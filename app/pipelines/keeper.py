@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from app.db import Database
+from app.db import Database, first_line
 from app.failpoints import failpoint
 from app.pipelines import leases
 from app.pipelines.leases import Held
@@ -70,6 +70,11 @@ class LeaseKeeper:
             if self._kept.get(held.lease.pipeline_id) is kept:
                 del self._kept[held.lease.pipeline_id]
 
+    def holds(self, pipeline_id: UUID) -> bool:
+        """Whether this process has the run, as far as it knows: an outage may outlast the lease."""
+        kept = self._kept.get(pipeline_id)
+        return kept is not None and not kept.lost
+
     def hear(self, payload: str | bytes | bytearray) -> None:
         """Somebody asked for something of these runs: look at once if one of them is held here."""
         if any(UUID(run) in self._kept for run in ids_of(payload)):
@@ -100,7 +105,7 @@ class LeaseKeeper:
             try:
                 await self._renew()
             except (psycopg.Error, PoolTimeout, PoolClosed, OSError, TimeoutError) as error:
-                log.warning("leases could not be renewed: %s", _line(error))
+                log.warning("leases could not be renewed: %s", first_line(error))
 
     async def _renew(self) -> None:
         kept = list(self._kept.values())
@@ -114,7 +119,3 @@ class LeaseKeeper:
                 one.see(asked[one.held.lease.pipeline_id])
             else:
                 one.lose()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -64,6 +64,8 @@ class PhaseExecutionOrchestrator:
         """Use one wake-up. Returns after how long to ask again, or None when there is nothing left to do."""
         if draining.is_set():
             return timedelta(0)
+        if self._keeper.holds(pipeline_id):
+            return ASK_AGAIN  # the walk under way goes on, even if its lease ran out in an outage
         if (held := await self._taker.take(pipeline_id)) is not None:
             return await self._hold(held, draining, ExitStack())
         async with self._database.connection() as connection:
@@ -97,19 +99,18 @@ class PhaseExecutionOrchestrator:
 
     async def _hold(self, held: Held, draining: asyncio.Event, suspicion: ExitStack) -> timedelta | None:
         try:
-            await self._walk(held, draining, suspicion)
+            return await self._walk(held, draining, suspicion)
         except StaleFence as stale:
             log.info("%s", stale.message)
             return timedelta(seconds=self._terms.duration_s / 2)
         finally:
             if held.group is not None:
                 self.batch_run_ended.set()
-        return None
 
-    async def _walk(self, held: Held, draining: asyncio.Event, suspicion: ExitStack) -> None:
+    async def _walk(self, held: Held, draining: asyncio.Event, suspicion: ExitStack) -> timedelta | None:
         async with self._keeper.keep(held) as kept:
             walk = Walk(self._work, kept, draining, survived=suspicion.close)
             if held.attempts > self._terms.max_attempts:
                 await walk.give_up(self._terms.max_attempts)
-            else:
-                await walk.go()
+                return None
+            return await walk.go()

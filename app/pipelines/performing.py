@@ -6,15 +6,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from app.db import LOST, first_line
 from app.digests import storable
 from app.errors import Forbidden, WorkbenchError, unknown
 from app.pipelines.leases import StaleFence
 from app.pipelines.phases.kind import NeedsAccess, PhaseContext, PhaseKind, PhaseResult, Waiting
 from app.pipelines.snapshot import PhaseSpec
-from app.pipelines.work import LOST_IN_A_PHASE
 from app.tables import Outcome, WaitReason
 
 log = logging.getLogger(__name__)
+
+DATABASE_LOST = "database_lost"
 
 
 class AccessRefused(Forbidden):
@@ -36,9 +38,9 @@ async def perform(kinds: Mapping[str, PhaseKind], context: PhaseContext) -> Phas
         return PhaseResult(Outcome.WAITING, asks=waiting.ask)
     except StaleFence:
         raise
-    except LOST_IN_A_PHASE as error:
-        log.warning("phase %s lost the database: %s", spec.name, str(error).splitlines()[:1])
-        return PhaseResult(Outcome.ABANDONED, detail={"code": "database_lost"})
+    except LOST as error:
+        log.warning("phase %s lost the database: %s", spec.name, first_line(error))
+        return PhaseResult(Outcome.ABANDONED, detail={"code": DATABASE_LOST})
     except WorkbenchError as error:
         return failure(error.code, error.message, error.details)
     except Exception as error:

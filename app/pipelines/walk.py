@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import psycopg
 
+from app.db import LOST, patiently
 from app.pipelines import checkpoints, history, waits
-from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, EventBody, Written
+from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, Written
 from app.pipelines.history import History
 from app.pipelines.interruption import DRAINED, Interruption
+from app.pipelines.journal import entries
 from app.pipelines.keeper import Kept
 from app.pipelines.moves import Move, Standing, Wishes, after
-from app.pipelines.performing import failure, perform
+from app.pipelines.performing import DATABASE_LOST, failure, perform
 from app.pipelines.phases.kind import PhaseContext, PhaseResult, ProjectSpec
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.pipelines.snapshots import UnreadableSnapshot
-from app.pipelines.work import LOST, LOST_IN_A_PHASE, Work
+from app.pipelines.work import Work
 from app.queue.wakeups import wake
 from app.tables import Asked, Decision, Outcome, State
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 UNSTORABLE = (TypeError, ValueError, LookupError, psycopg.DataError)
 """What a result raises that is no JSON, lacks a part, or holds what Postgres can not."""
+FREE_LOSSES = 10
+"""So often a phase may lose the database before that burns attempts: it may be what the database dies of."""
+LONGEST_PAUSE_S = 30.0
+"""Between two tries of a phase that loses the database again and again; the first is half a second."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +65,21 @@ class Walk:
         self._draining = draining
         self._at = Standing(kept.held.position, kept.held.round)
         self._history = History()
+        self._again: timedelta | None = None
 
-    async def go(self) -> None:
-        """Raises `StaleFence` once another worker has the run."""
+    async def go(self) -> timedelta | None:
+        """After how long to take the run again, or None. Raises `StaleFence` once another worker has it."""
         try:
-            snapshot = await self._load()
+            snapshot = await self._patiently(self._load, "a run that was taken")
         except UnreadableSnapshot as error:
             await self._end(State.FAILED, {"code": error.code, "message": error.message})
-            return
+            return None
         opened = await self._open(snapshot)
         async with Interruption(self._kept, self._draining, self._work.patience.drain_s) as interruption:
             while opened is not None:
                 result = await interruption.perform(self._perform(snapshot, opened))
                 opened = await self._close(snapshot, opened, result)
+        return self._again
 
     async def give_up(self, cap: int) -> None:
         """Fail a run whose workers died again and again."""
@@ -100,7 +109,7 @@ class Walk:
         while True:
             move = self._before()
             spec = snapshot.phases[self._at.position] if move.goes_on else None
-            events = _events(move, None, spec)
+            events = entries(move, None, spec)
             attempts = self._held.attempts - (not move.goes_on)  # a pick-up that only ends or pauses is none
             checkpoint = Checkpoint(move, attempts, events, opens=spec)
             with suppress(AskedMeanwhile):
@@ -136,6 +145,7 @@ class Walk:
         if result.artifact is not None and spec.artifact is not None:
             self._history.artifacts[spec.artifact] = result.artifact
         self._at = move.at
+        self._count_losses(result)
         self._survived()
         await self._let_go(move, written)
         return self._opened(written, checkpoint.opens)
@@ -149,7 +159,7 @@ class Walk:
         return Checkpoint(
             move,
             attempts=self._attempts(result),
-            events=_events(move, (opened, self._at.round, result), following),
+            events=entries(move, (opened.spec, self._at.round, result), following),
             ended=Ended(opened.phase_run_id, opened.spec, result),
             replaces=opened.spec.artifact in self._history.artifacts,
             opens=following,
@@ -157,17 +167,26 @@ class Walk:
         )
 
     def _attempts(self, result: PhaseResult) -> int:
-        """A drain burns none; a lost database does, so that a phase can not lose it for ever."""
+        """A drain burns none; nor does a lost database, but not for ever."""
         if result.outcome is not Outcome.ABANDONED:
             return 0
-        return self._held.attempts - (result.detail.get("code") == DRAINED)
+        free = _is_loss(result) and self._history.losses < FREE_LOSSES
+        return self._held.attempts - (free or result.detail.get("code") == DRAINED)
+
+    def _count_losses(self, result: PhaseResult) -> None:
+        """A phase that lost the database is tried again after a pause that doubles each time."""
+        if result.outcome is not Outcome.ABANDONED:
+            self._history.losses = 0
+        elif _is_loss(result):
+            pause = min(0.5 * 2**self._history.losses, LONGEST_PAUSE_S)
+            self._again = timedelta(seconds=pause)
 
     async def _let_go(self, move: Move, written: Written) -> None:
         """Tell the workers of a run that is theirs now. A sweep finds it too, should this fail."""
         decided = written.decision is not None and written.decision != Decision.OPEN
-        if not decided and move.state is not State.QUEUED:
+        if not decided and (move.state is not State.QUEUED or self._again is not None):
             return
-        with suppress(*LOST_IN_A_PHASE):
+        with suppress(*LOST):
             async with self._work.database.transaction() as session:
                 if decided:  # the event came before anybody waited for it
                     await waits.resume(session, self._held.lease.pipeline_id)
@@ -181,7 +200,7 @@ class Walk:
             if self._held.asked is Asked.CANCEL:
                 move = Move(State.CANCELLED, self._at)
             with suppress(AskedMeanwhile):
-                await self._write(Checkpoint(move, self._held.attempts, _events(move, None, None)))
+                await self._write(Checkpoint(move, self._held.attempts, entries(move, None, None)))
                 return
 
     def _opened(self, written: Written, spec: PhaseSpec | None) -> Opened | None:
@@ -194,30 +213,31 @@ class Walk:
 
         Raises `StaleFence`, and `AskedMeanwhile` after it took note of what was asked.
         """
-        deadline = time.monotonic() + self._work.patience.database_s
         unsure = False
-        while True:
-            try:
-                async with self._work.database.connection() as connection:
-                    done = await checkpoints.reached(connection, self._held, checkpoint) if unsure else None
-                    written = done or await checkpoints.write(connection, self._held, checkpoint)
-                self._work.announcer.tell(self._held.lease.pipeline_id)
-                return written
-            except AskedMeanwhile as meanwhile:
-                self._held.asked = meanwhile.asked
-                raise
-            except LOST as error:
-                if time.monotonic() > deadline:
-                    raise
-                log.warning("a checkpoint waits for the database: %s", str(error).splitlines()[:1])
-                unsure = True
-                await asyncio.sleep(0.5)
+
+        async def write() -> Written:
+            nonlocal unsure
+            async with self._work.database.connection() as connection:
+                done = await checkpoints.reached(connection, self._held, checkpoint) if unsure else None
+                unsure = True  # from here on it may be written, whatever is heard of it
+                return done or await checkpoints.write(connection, self._held, checkpoint)
+
+        try:
+            written = await self._patiently(write, "a checkpoint")
+        except AskedMeanwhile as meanwhile:
+            self._held.asked = meanwhile.asked
+            raise
+        self._work.announcer.tell(self._held.lease.pipeline_id)
+        return written
+
+    async def _patiently(self, act: Callable[[], Awaitable[T]], what: str) -> T:
+        return await patiently(act, self._work.patience.database_s, what)
 
     async def _perform(self, snapshot: Snapshot, opened: Opened) -> PhaseResult:
         try:
             context = await self._context(snapshot, opened)
         except LOST:
-            return PhaseResult(Outcome.ABANDONED, detail={"code": "database_lost"})
+            return PhaseResult(Outcome.ABANDONED, detail={"code": DATABASE_LOST})
         return await perform(self._work.kinds, context)
 
     async def _context(self, snapshot: Snapshot, opened: Opened) -> PhaseContext:
@@ -230,7 +250,7 @@ class Walk:
             snapshot=snapshot,
             spec=opened.spec,
             round=self._at.round,
-            project=await self._project(),
+            project=await self._patiently(self._project, "a phase"),
             base_commit=held.base_commit,
             artifacts=dict(self._history.artifacts),
             issues=self._history.issues if self._at.round else (),
@@ -253,29 +273,5 @@ class Walk:
         self._work.announcer.tell(self._held.lease.pipeline_id)
 
 
-def _events(
-    move: Move, ended: tuple[Opened, int, PhaseResult] | None, opens: PhaseSpec | None
-) -> tuple[EventBody, ...]:
-    """What a checkpoint tells: a phase that ended, where the run goes, a phase that begins."""
-    events: list[EventBody] = []
-    if ended is not None:
-        opened, round_, result = ended
-        failed = {key: result.detail[key] for key in ("code", "message") if key in result.detail}
-        events.append(
-            (
-                "phase_finished",
-                {
-                    "phase": opened.spec.name,
-                    "round": round_,
-                    "outcome": result.outcome,
-                    "issues": [dict(issue) for issue in result.issues],
-                    **failed,
-                },
-            )
-        )
-    if move.event is not None:
-        events.append(move.event)
-    if opens is not None:
-        started = {"phase": opens.name, "round": move.at.round, "kind": opens.kind}
-        events.append(("phase_started", started))
-    return tuple(events)
+def _is_loss(result: PhaseResult) -> bool:
+    return result.outcome is Outcome.ABANDONED and result.detail.get("code") == DATABASE_LOST

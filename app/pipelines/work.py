@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import psycopg
-from psycopg_pool import PoolTimeout
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
-
 from app.db import Database
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.snapshots import Snapshots
 from app.queue.announcer import Announcer
-
-LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""The database does not answer, or not any more. In a phase the same comes wrapped by the ORM."""
-LOST_IN_A_PHASE = (*LOST, OperationalError, InterfaceError, InternalError, PoolExhausted)
-"""An `InternalError` is a session that the server ended while this process was frozen in a transaction."""
 
 
 @dataclass(frozen=True)

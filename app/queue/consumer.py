@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import psycopg
 from pgqueuer.models import Job
 from pgqueuer.queries import EntrypointExecutionParameter, Queries
 from pgqueuer.types import JobId, QueueEntrypoint, QueueManagerId
@@ -18,7 +17,7 @@ from pgqueuer.types import JobId, QueueEntrypoint, QueueManagerId
 from app.db import Database
 from app.queue.driver import PoolDriver
 from app.queue.listener import Listener
-from app.queue.outage import Outage
+from app.queue.outage import LOST, Outage
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +28,6 @@ HEARTBEAT = timedelta(seconds=5)
 POLL_S = 2.0
 """How long a lost NOTIFY or a dead worker's job can go unnoticed."""
 AFTER_ERROR = timedelta(seconds=1)
-LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 Handler = Callable[[UUID], Awaitable[timedelta | None]]
 """Works on a run. Returns None when the wake-up is used up, or after how long to ask again."""
@@ -111,6 +109,9 @@ class Consumer:
         """A job is deleted once its handler says that it is used up, and kept in every other case."""
         try:
             again = await self._handler(UUID((job.payload or b"").decode()))
+        except LOST as error:
+            self._outage.lost("a run", error)
+            again = AFTER_ERROR
         except Exception:
             log.exception("a wake-up could not be handled and is kept")
             again = AFTER_ERROR

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import psycopg
 from psycopg import sql
 
+from app.db import first_line
+
 log = logging.getLogger(__name__)
 
 RECONNECT_S = 0.5
@@ -79,7 +81,9 @@ class Listener:
                     await self._connect()
                 await self._deliver()
             except psycopg.Error as error:
-                log.warning("the listening connection was lost: %s", str(error).strip())
+                level = logging.DEBUG if self._connection is None else logging.WARNING  # once an outage
+                log.log(level, "the listening connection was lost: %s", first_line(error))
+                self._connection = None
                 await asyncio.sleep(RECONNECT_S)
 
     async def _deliver(self) -> None:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import logging
 
-import psycopg
-from psycopg_pool import PoolTimeout
-from sqlalchemy.exc import InterfaceError, OperationalError
+from app import db
 
 log = logging.getLogger(__name__)
 
-LOST = (
-    OperationalError,
-    InterfaceError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    PoolTimeout,
-    OSError,
-)
-"""What a database raises that is away. Anything else is wrong with the database, or with us."""
+LOST = (*db.LOST, OSError)
 
 
 class Outage:
@@ -30,10 +20,7 @@ class Outage:
     def lost(self, what: str, error: BaseException) -> None:
         level = logging.DEBUG if self._away else logging.WARNING
         self._away.add(what)
-        lines = str(error).strip().splitlines()
-        log.log(
-            level, "%s: the database does not answer: %s", what, lines[0] if lines else type(error).__name__
-        )
+        log.log(level, "%s: the database does not answer: %s", what, db.first_line(error))
 
     def back(self, what: str) -> None:
         """It answered just now."""

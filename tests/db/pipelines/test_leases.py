@@ -21,6 +21,7 @@ from app.pipelines.leases import Held, Lease, StaleFence
 from app.pipelines.moves import Move, Standing
 from app.pipelines.phases.kind import PhaseContext, PhaseResult
 from app.pipelines.snapshots import Snapshots
+from app.pipelines.walk import FREE_LOSSES
 from app.tables import Asked, Outcome, Pipeline, State
 from tests.db.scripted import LIMIT_S, PASS, THING, Doing, Engine, Gate, Scripted, soon, thing
 
@@ -218,20 +219,28 @@ async def test_a_frozen_worker_that_tells_of_its_progress_is_not_heard(engine: E
 
 async def test_a_database_that_is_lost_in_a_phase_does_not_fail_the_run(engine: Engine) -> None:
     run = await engine.queued(Scripted(OperationalError("SELECT", {}, Exception("gone"))))
-    handed = await engine.walk(run)
-    assert (handed.state, handed.attempts) == ("queued", 1)
+    again = await engine.orchestrator().handle(run.id, asyncio.Event())
+    handed = await engine.service.get(run.id)
+    assert (handed.state, handed.attempts, again) == ("queued", 0, timedelta(seconds=0.5))
     assert (await engine.walk(run)).state == "succeeded"
     assert await engine.outcomes(run.id) == [("a", "abandoned"), ("a", "passed")]
 
 
+async def test_the_pause_grows_with_each_time_that_a_phase_loses_the_database(engine: Engine) -> None:
+    lost = OperationalError("SELECT", {}, Exception("gone"))
+    run = await engine.queued(Scripted(*[lost] * 8))
+    pauses = [await engine.orchestrator().handle(run.id, asyncio.Event()) for _ in range(8)]
+    assert [pause and pause.total_seconds() for pause in pauses] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
 async def test_a_phase_that_loses_the_database_again_and_again_fails_the_run(engine: Engine) -> None:
     lost = OperationalError("SELECT", {}, Exception("gone"))
-    run = await engine.queued(Scripted(*[lost] * 9))
-    for _ in range(4):
+    run = await engine.queued(Scripted(*[lost] * 99))
+    for _ in range(FREE_LOSSES + 4):
         await engine.walk(run, attempts=3)
     ended = await engine.service.get(run.id)
     assert (ended.state, ended.error and ended.error["code"]) == ("failed", "too_many_attempts")
-    assert len(await engine.phase_runs(run.id)) == 3
+    assert len(await engine.phase_runs(run.id)) == FREE_LOSSES + 3
 
 
 async def test_a_worker_that_lost_its_lease_stops_its_phase(engine: Engine) -> None:
