@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Database
+from app.db import Database, patiently
 from app.tables import ModelAnswer, PromptUsage
 from app.usage.cost import Cost
 from app.usage.tokens import Tokens
@@ -46,6 +46,10 @@ class Settlement:
     request_id: str | None = None
 
 
+PATIENCE_S = 60.0
+"""An answer that was paid for is kept for so long while the database is away."""
+
+
 class UsageRecorder:
     """The only writer of `pipeline_prompt_usage`."""
 
@@ -77,6 +81,13 @@ class UsageRecorder:
 
         Once for each row: its amounts never change afterwards, and sums are made of them.
         """
+        await patiently(
+            lambda: self._settle(usage_id, record, result, answer), PATIENCE_S, "a model's answer"
+        )
+
+    async def _settle(
+        self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None
+    ) -> None:
         is_open = (PromptUsage.id == usage_id) & (PromptUsage.outcome == "open")
         async with self._database.transaction() as session:
             await session.execute(update(PromptUsage).where(is_open).values(**_columns(result)))
