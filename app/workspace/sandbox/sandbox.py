@@ -88,13 +88,13 @@ async def _run(source: Path, command: Command, limits: Limits) -> Finished:
             launch = _prepare(plan, command, limits, archive, ours, theirs)
             packer = await _pack(source, feed)
             try:
-                process = await start(launch)
+                leashed = await start(launch)
             except BaseException:
                 _stop(packer)
                 raise
         packed = asyncio.create_task(packer.communicate())
         try:
-            finished = await supervise(process, launch, limits)
+            finished = await supervise(leashed, launch, limits)
             if finished.ended != "exit":
                 _stop(packer)
         except BaseException:

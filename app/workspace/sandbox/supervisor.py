@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.failpoints import failpoint
+from app.workspace.sandbox import leash
 from app.workspace.sandbox.execution import Ended, SandboxUnavailable
+from app.workspace.sandbox.leash import Leashed
 from app.workspace.sandbox.limits import RESULT_BYTES, Limits
 from app.workspace.sandbox.output import Tail
 from app.workspace.sandbox.watchdog import watch
@@ -48,24 +50,24 @@ class Launch:
     cwd: str = "/"
 
 
-async def start(launch: Launch) -> asyncio.subprocess.Process:
+async def start(launch: Launch) -> Leashed:
     """Start the leader of a new process group. Cancelled half-way, it still sees the whole group dead."""
     starting = asyncio.create_task(_spawn(launch))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        process = await starting
-        Tree(process.pid).kill()
-        await process.wait()
+        leashed = await starting
+        await leashed.end()
+        await leashed.process.wait()
         raise
 
 
-async def supervise(process: asyncio.subprocess.Process, launch: Launch, limits: Limits) -> Finished:
+async def supervise(leashed: Leashed, launch: Launch, limits: Limits) -> Finished:
     """Wait for the end, or bring it about. Whatever happens, cancelling too, the whole tree is dead after."""
-    tree = Tree(process.pid)
+    process, tree = leashed.process, Tree(leashed.group)
     output, results = Tail(limits.output_bytes), Head(RESULT_BYTES + CHUNK)
     done = asyncio.create_task(_drain(process, output, results))
-    guard = asyncio.create_task(_guard(tree, launch, limits))
+    guard = asyncio.create_task(_guard(process.pid, tree, launch, limits))
     try:
         with failpoint("sandbox.wait"):
             await asyncio.wait({done, guard}, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
@@ -79,6 +81,7 @@ async def supervise(process: asyncio.subprocess.Process, launch: Launch, limits:
         finally:
             tree.close()
             done.cancel()
+            await leashed.end()
     code = process.returncode if ended == "exit" else None
     if code == XCPU_EXIT:
         code, ended = None, "cpu"
@@ -133,17 +136,16 @@ class Tree:
             self._first = None
 
 
-async def _spawn(launch: Launch) -> asyncio.subprocess.Process:
+async def _spawn(launch: Launch) -> Leashed:
     with failpoint("sandbox.spawn"):
-        return await asyncio.create_subprocess_exec(
-            *launch.argv,
+        return await leash.start(
+            launch.argv,
             env=dict(launch.env),
             cwd=launch.cwd,
             stdin=launch.stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=launch.pass_fds,
-            start_new_session=True,
         )
 
 
@@ -163,10 +165,10 @@ async def _read(stream: asyncio.StreamReader, sink: Tail | Head) -> None:
             await asyncio.sleep(0.001)  # a flood slows itself down and not the event loop
 
 
-async def _guard(tree: Tree, launch: Launch, limits: Limits) -> Ended:
+async def _guard(pid: int, tree: Tree, launch: Launch, limits: Limits) -> Ended:
     """Ends with the limit that was broken, and never when none was."""
     if launch.info is None:
-        return await watch(tree.group, limits, None)
+        return await watch(pid, limits, None)
     first = await _first_inside(launch.info)
     if first is None:  # bubblewrap gave up; its own end says more
         return await asyncio.Future()
