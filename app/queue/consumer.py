@@ -28,6 +28,8 @@ HEARTBEAT = timedelta(seconds=5)
 POLL_S = 2.0
 """How long a lost NOTIFY or a dead worker's job can go unnoticed."""
 AFTER_ERROR = timedelta(seconds=1)
+TRIES = 3
+"""To put a job back."""
 
 Handler = Callable[[UUID], Awaitable[timedelta | None]]
 """Works on a run. Returns None when the wake-up is used up, or after how long to ask again."""
@@ -128,7 +130,9 @@ class Consumer:
         async def put() -> None:
             await self._queries.retry_job(job, again, None)
 
-        await self._survive(put)  # should this fail, its heartbeat ends, and somebody takes it again
+        for _ in range(TRIES):  # should all fail, its heartbeat ends, and somebody takes it again
+            if await self._survive(put):
+                break
         asyncio.get_running_loop().call_later(again.total_seconds(), self._more_came)
 
     async def _forget_used(self) -> None:
