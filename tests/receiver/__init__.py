@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -30,11 +30,18 @@ class Receiver:
     An empty answer means: it reads the request and says nothing.
     """
 
-    def __init__(self, *answers: bytes, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *answers: bytes,
+        tls: ssl.SSLContext | None = None,
+        heard: Callable[[Got], None] = lambda got: None,
+    ) -> None:
+        """`heard` is told of each request before it is answered."""
         self.got: list[Got] = []
         self.asked = asyncio.Event()
         self._answers: Sequence[bytes] = answers or (OK,)
         self._tls = tls
+        self._heard = heard
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
@@ -57,6 +64,7 @@ class Receiver:
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             self.got.append(Got(head[0], headers, body))
             self.asked.set()
+            self._heard(self.got[-1])
             answer = self._answers[min(len(self.got), len(self._answers)) - 1]
             writer.write(answer)
             await writer.drain()

@@ -85,7 +85,8 @@ class HttpAdapter:
                     if place == len(addresses):
                         raise
                 else:
-                    return response.status_code, await _beginning(response)
+                    with failpoint("delivery.receive"):
+                        return response.status_code, await _beginning(response)
         raise DeliveryFailed(f"the host {host} has no address", again=True)
 
     def _headers(self, message: Message, values: Mapping[str, str]) -> dict[str, str]:

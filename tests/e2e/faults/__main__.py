@@ -17,6 +17,7 @@ from pathlib import Path
 
 from app.embedded import EmbeddedPostgres
 from tests.e2e.faults.experiment import Finding, census, conduct
+from tests.e2e.faults.hook import Hook
 from tests.e2e.faults.laboratory import Laboratory
 from tests.e2e.faults.modes import Fault, Mode
 
@@ -40,14 +41,19 @@ def main() -> int:
     folder.chmod(0o711)
     try:
         if options.database_url:
-            return _conduct_all(Laboratory(options.database_url, folder), options)
+            return _conduct_all(options.database_url, folder, options)
         with EmbeddedPostgres(folder / "postgres") as url:
-            return _conduct_all(Laboratory(url, folder), options)
+            return _conduct_all(url, folder, options)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _conduct_all(laboratory: Laboratory, options: argparse.Namespace) -> int:
+def _conduct_all(url: str, folder: Path, options: argparse.Namespace) -> int:
+    with Hook(folder / "received") as hook:
+        return _conduct_in(Laboratory(url, folder, hook.url), hook.folder, options)
+
+
+def _conduct_in(laboratory: Laboratory, received: Path, options: argparse.Namespace) -> int:
     started = time.monotonic()
     laboratory.prepare()
     counts = census(laboratory)
@@ -57,7 +63,8 @@ def _conduct_all(laboratory: Laboratory, options: argparse.Namespace) -> int:
     findings = []
     with ProcessPoolExecutor(options.at_once, mp_context=get_context("forkserver")) as pool:
         under_way = [
-            pool.submit(conduct, laboratory, fault, f"bench-{number}") for number, fault in enumerate(faults)
+            pool.submit(conduct, laboratory, fault, f"bench-{number}", received)
+            for number, fault in enumerate(faults)
         ]
         for done in as_completed(under_way):
             findings.append(done.result())
@@ -83,7 +90,7 @@ def _tell(finding: Finding, number: int, total: int) -> None:
 
 
 def _summarise(findings: list[Finding], seconds: float) -> None:
-    columns = ("mode", "experiments", "succeeded", "failed", "abandoned", "violations")
+    columns = ("mode", "experiments", "succeeded", "failed", "abandoned", "sent again", "violations")
     print("".join(f"{column:>12}" for column in columns))
     for mode in Mode:
         of_mode = [finding for finding in findings if finding.fault.mode is mode]
@@ -93,6 +100,7 @@ def _summarise(findings: list[Finding], seconds: float) -> None:
             states["succeeded"],
             states["failed"],
             sum(finding.abandoned for finding in of_mode),
+            sum(max(0, finding.sent - 1) for finding in of_mode),
             sum(bool(finding.faults) for finding in of_mode),
         )
         print(f"{mode:>12}" + "".join(f"{figure:>12}" for figure in figures))

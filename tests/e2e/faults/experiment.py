@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from app import failpoints
 from app.pipelines import invariants
@@ -21,6 +22,7 @@ from app.services import open_services
 from app.tables import Outcome
 from app.worker import Worker
 from tests.db.repositories import Person, tree_digest
+from tests.e2e.faults.hook import keys
 from tests.e2e.faults.laboratory import LEASE_S, Bench, Laboratory
 from tests.e2e.faults.modes import Census, Fault, Mode, Trap
 
@@ -37,6 +39,8 @@ class Finding:
     """Of the error that failed the run."""
     abandoned: int
     """Phase runs whose worker was lost."""
+    sent: int
+    """How often the receiver was sent to."""
     faults: tuple[str, ...]
     """What must not be. Empty: the promise held."""
 
@@ -59,8 +63,11 @@ def census(laboratory: Laboratory) -> Counter[str]:
     return counts
 
 
-def conduct(laboratory: Laboratory, fault: Fault, name: str) -> Finding:
-    """The promise: the run ends once, with one commit or none, and nothing else was touched."""
+def conduct(laboratory: Laboratory, fault: Fault, name: str, received: Path) -> Finding:
+    """The promise: the run ends once, with one commit or none, and nothing else was touched.
+
+    What it sends arrives once, as the receiver tells by the key; `received` is where that is written down.
+    """
     bench = laboratory.bench(name)
     before = Person(bench.repository).digest(), tree_digest(bench.canary)
     reached, fell_asleep = os.pipe()
@@ -73,7 +80,7 @@ def conduct(laboratory: Laboratory, fault: Fault, name: str) -> Finding:
     os.waitpid(victim, 0)
     _wait(_fork(lambda: asyncio.run(work(bench, None))))
     os.close(reached)
-    finding = asyncio.run(_look(bench, fault))
+    finding = asyncio.run(_look(bench, fault, keys(received, name)))
     if (Person(bench.repository).digest(), tree_digest(bench.canary)) != before:
         finding = replace(finding, faults=(*finding.faults, "something of the person's was changed"))
     laboratory.drop(bench)
@@ -101,7 +108,7 @@ async def work(bench: Bench, hit: failpoints.Hit | None) -> None:
         failpoints.install(None)
 
 
-async def _look(bench: Bench, fault: Fault) -> Finding:
+async def _look(bench: Bench, fault: Fault, sent: list[str]) -> Finding:
     async with open_services(bench.settings) as services:
         run = await services.pipelines.get(bench.run)
         found = [
@@ -110,12 +117,17 @@ async def _look(bench: Bench, fault: Fault) -> Finding:
         async with services.database.connection() as connection:
             query = "SELECT count(*) FROM phase_runs WHERE outcome = %s"
             row = await (await connection.execute(query, (Outcome.ABANDONED,))).fetchone()
+            intended = await (await connection.execute("SELECT idempotency_key FROM deliveries")).fetchall()
         if not is_finished(run):
             found.append(f"the run is {run.state}")
         if fault.mode is not Mode.RAISE and run.state != "succeeded":
             found.append(f"the run has {run.state}: {run.error}")
+        if not set(sent) <= {key for (key,) in intended} or (
+            run.state == "succeeded" and len(set(sent)) != 1
+        ):
+            found.append(f"the receiver saw the keys {sent}, and {len(intended)} were intended")
         code = run.error["code"] if run.error else None
-        return Finding(fault, run.state, code, row[0] if row else 0, tuple(found))
+        return Finding(fault, run.state, code, row[0] if row else 0, len(sent), tuple(found))
 
 
 def _fork(act: Callable[[], None]) -> int:

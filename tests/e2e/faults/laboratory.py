@@ -13,12 +13,25 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
+from app.pipelines import definitions
+from app.pipelines.definition import Definition, Phase
+from app.pipelines.deliveries import store as deliveries
+from app.pipelines.deliveries.destination import read
 from app.pipelines.phases.kind import PhaseKind
 from app.services import RECORDED_PROFILE, Services, open_services
 from app.settings import Settings
 from tests.db.software import SHOUT, Shop, Team, code
 
 LEASE_S = 1.0
+DEFINITION = "announced"
+ANNOUNCE = Phase(
+    name="announce",
+    kind="deliver",
+    inputs=("commit",),
+    destination="hook",
+    artifact="receipt",
+    schema_name="DeliveryRecord",
+)
 
 
 class Developer(Team):
@@ -45,6 +58,8 @@ class Bench:
     run: UUID
     repository: Path
     canary: Path
+    name: str
+    """The receiver knows it by this."""
 
     def kinds(self, services: Services) -> dict[str, PhaseKind]:
         shop = Shop.__new__(Shop)
@@ -55,8 +70,10 @@ class Bench:
 class Laboratory:
     """Makes benches. Its databases are gone with the server."""
 
-    def __init__(self, server_url: str, folder: Path) -> None:
+    def __init__(self, server_url: str, folder: Path, hook_url: str) -> None:
+        """What the runs send goes to the hook."""
         self._server_url = server_url
+        self._hook_url = hook_url
         self._folder = folder
         self._template = f"faults_{secrets.token_hex(4)}"
         self._run: UUID | None = None
@@ -79,7 +96,9 @@ class Laboratory:
         settings = self._settings(database, home / "state")
         with psycopg.connect(self._url(database), autocommit=True) as connection:
             connection.execute("UPDATE projects SET path = %s", (str(home / "the shop"),))
-        return Bench(settings, self._run, home / "the shop", home / "canary")
+            to = "UPDATE destinations SET config = jsonb_set(config, '{url}', to_jsonb(%s::text))"
+            connection.execute(to, (f"{self._hook_url}/{name}",))
+        return Bench(settings, self._run, home / "the shop", home / "canary", name)
 
     def drop(self, bench: Bench) -> None:
         name = make_url(self._url_of(bench)).database
@@ -90,11 +109,24 @@ class Laboratory:
         model.mkdir(mode=0o711)
         async with open_services(self._settings(self._template, model / "state")) as services:
             await Shop(services, model).register()
+            await self._define(services)
             run = await services.pipelines.create(
-                "Greet in capitals", definition="tiny", project="shop", profile=RECORDED_PROFILE
+                "Greet in capitals", definition=DEFINITION, project="shop", profile=RECORDED_PROFILE
             )
             await services.pipelines.start(run.id)
         return run.id
+
+    async def _define(self, services: Services) -> None:
+        """developer → test → commit → announce, which sends what was committed."""
+        config = {"url": f"{self._hook_url}/model", "allow_private": True, "timeout_s": 10}
+        hook = read({"name": "hook", "adapter": "http", "config": config, "dry_run": False})
+        async with services.database.transaction() as session:
+            await deliveries.save(session, hook)
+            tiny = await definitions.get(session, "tiny")
+            announced = Definition(
+                name=DEFINITION, description="Tells of its commit", phases=(*tiny.phases, ANNOUNCE)
+            )
+            await definitions.save(session, announced, services.kinds, by_person=True)
 
     def _settings(self, database: str, state: Path) -> Settings:
         state.mkdir(mode=0o711)
