@@ -24,11 +24,12 @@ DECISIONS = """
            comment, data, content_sha256
     FROM waits WHERE pipeline_id = %s AND decision <> 'open' ORDER BY id
 """
-LOSSES = """
-    SELECT count(*) AS losses FROM phase_runs
-    WHERE pipeline_id = %s AND outcome = 'abandoned' AND detail->>'code' = 'database_lost'
+IN_VAIN = """
+    SELECT detail->>'code' AS code, count(*) AS times FROM phase_runs
+    WHERE pipeline_id = %s AND outcome = 'abandoned' AND detail->>'code' IS NOT NULL
       AND id > (SELECT coalesce(max(id), 0) FROM phase_runs AS closed
                 WHERE closed.pipeline_id = phase_runs.pipeline_id AND outcome NOT IN ('running', 'abandoned'))
+    GROUP BY 1
 """
 
 PROJECT = """
@@ -47,8 +48,8 @@ class History:
     issues: tuple[Mapping[str, str], ...] = ()
     """What the last rejection found."""
     decisions: tuple[Decided, ...] = ()
-    losses: int = 0
-    """How often the phase that is next has lost the database already."""
+    in_vain: Counter[str] = field(default_factory=Counter)
+    """How often the phase that is next was begun in vain, by the code of why."""
 
 
 async def load(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> History:
@@ -57,7 +58,7 @@ async def load(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> Histor
         artifacts = await (await cursor.execute(ARTIFACTS, (pipeline_id,))).fetchall()
         rejections = await (await cursor.execute(REJECTIONS, (pipeline_id,))).fetchall()
         decisions = await (await cursor.execute(DECISIONS, (pipeline_id,))).fetchall()
-        losses = await (await cursor.execute(LOSSES, (pipeline_id,))).fetchall()
+        in_vain = await (await cursor.execute(IN_VAIN, (pipeline_id,))).fetchall()
     return History(
         artifacts={row["name"]: row["body"] for row in artifacts},
         rejections=Counter(row["phase"] for row in rejections),
@@ -75,7 +76,7 @@ async def load(connection: psycopg.AsyncConnection, pipeline_id: UUID) -> Histor
             )
             for row in decisions
         ),
-        losses=losses[0]["losses"],
+        in_vain=Counter({row["code"]: row["times"] for row in in_vain}),
     )
 
 

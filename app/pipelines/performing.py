@@ -13,10 +13,15 @@ from app.pipelines.leases import StaleFence
 from app.pipelines.phases.kind import NeedsAccess, PhaseContext, PhaseKind, PhaseResult, Waiting
 from app.pipelines.snapshot import PhaseSpec
 from app.tables import Outcome, WaitReason
+from app.workspace.branch import BranchLocked
+from app.workspace.git import GitError
+from app.workspace.writer import WriteFailed
 
 log = logging.getLogger(__name__)
 
 DATABASE_LOST = "database_lost"
+LOCAL_FAULT = "local_fault"
+LOCAL = (OSError, GitError, BranchLocked, WriteFailed)
 
 
 class AccessRefused(Forbidden):
@@ -25,9 +30,10 @@ class AccessRefused(Forbidden):
     code = "access_refused"
 
 
-async def perform(kinds: Mapping[str, PhaseKind], context: PhaseContext) -> PhaseResult:
+async def perform(kinds: Mapping[str, PhaseKind], context: PhaseContext, *, again: bool) -> PhaseResult:
     """A typed error is the phase's result; anything else is a fault of ours.
 
+    `again`: what may be a passing fault of this machine abandons the phase, so that it is tried once more.
     Raises `StaleFence` when the phase found out that another worker has the run.
     """
     spec = context.spec
@@ -41,17 +47,27 @@ async def perform(kinds: Mapping[str, PhaseKind], context: PhaseContext) -> Phas
     except LOST as error:
         log.warning("phase %s lost the database: %s", spec.name, first_line(error))
         return PhaseResult(Outcome.ABANDONED, detail={"code": DATABASE_LOST})
-    except WorkbenchError as error:
-        return failure(error.code, error.message, error.details)
     except Exception as error:
+        if again and _may_pass(error):
+            log.warning("phase %s is tried again: %s", spec.name, first_line(error))
+            return _result(Outcome.ABANDONED, {"code": LOCAL_FAULT, "message": first_line(error)[:500]})
+        if isinstance(error, WorkbenchError):
+            return failure(error.code, error.message, error.details)
         log.exception("phase %s of pipeline %s", spec.name, context.pipeline_id)
         return failure("internal", f"{type(error).__name__}: {error}"[:500], {})
 
 
 def failure(code: str, message: str, details: Mapping[str, Any]) -> PhaseResult:
-    return PhaseResult(
-        Outcome.FAILED, detail=storable({"code": code, "message": message, "details": dict(details)})
-    )
+    return _result(Outcome.FAILED, {"code": code, "message": message, "details": dict(details)})
+
+
+def _result(outcome: Outcome, detail: dict[str, Any]) -> PhaseResult:
+    return PhaseResult(outcome, detail=storable(detail))
+
+
+def _may_pass(error: Exception) -> bool:
+    """A file or a git command failed: something was full, locked or killed, for a moment perhaps."""
+    return isinstance(error, LOCAL) or isinstance(error.__cause__, GitError)
 
 
 def _kind(kinds: Mapping[str, PhaseKind], name: str) -> PhaseKind:

@@ -20,7 +20,7 @@ from app.pipelines.interruption import DRAINED, Interruption
 from app.pipelines.journal import entries
 from app.pipelines.keeper import Kept
 from app.pipelines.moves import Move, Standing, Wishes, after
-from app.pipelines.performing import DATABASE_LOST, failure, perform
+from app.pipelines.performing import DATABASE_LOST, LOCAL_FAULT, failure, perform
 from app.pipelines.phases.kind import PhaseContext, PhaseResult, ProjectSpec
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.pipelines.snapshots import UnreadableSnapshot
@@ -145,7 +145,7 @@ class Walk:
         if result.artifact is not None and spec.artifact is not None:
             self._history.artifacts[spec.artifact] = result.artifact
         self._at = move.at
-        self._count_losses(result)
+        self._plan_again(result)
         self._survived()
         await self._let_go(move, written)
         return self._opened(written, checkpoint.opens)
@@ -170,15 +170,17 @@ class Walk:
         """A drain burns none; nor does a lost database, but not for ever."""
         if result.outcome is not Outcome.ABANDONED:
             return 0
-        free = _is_loss(result) and self._history.losses < FREE_LOSSES
-        return self._held.attempts - (free or result.detail.get("code") == DRAINED)
+        code = result.detail.get("code", "")
+        free = code == DATABASE_LOST and self._history.in_vain[code] < FREE_LOSSES
+        return self._held.attempts - (free or code == DRAINED)
 
-    def _count_losses(self, result: PhaseResult) -> None:
-        """A phase that lost the database is tried again after a pause that doubles each time."""
+    def _plan_again(self, result: PhaseResult) -> None:
+        """A phase that was begun in vain begins anew after a pause that doubles each time."""
         if result.outcome is not Outcome.ABANDONED:
-            self._history.losses = 0
-        elif _is_loss(result):
-            pause = min(0.5 * 2**self._history.losses, LONGEST_PAUSE_S)
+            self._history.in_vain.clear()
+            self._held.attempts = 1  # what was counted before belongs to the phase that is closed
+        elif (code := result.detail.get("code", "")) != DRAINED:
+            pause = min(0.5 * 2 ** self._history.in_vain[code], LONGEST_PAUSE_S)
             self._again = timedelta(seconds=pause)
 
     async def _let_go(self, move: Move, written: Written) -> None:
@@ -238,7 +240,8 @@ class Walk:
             context = await self._context(snapshot, opened)
         except LOST:
             return PhaseResult(Outcome.ABANDONED, detail={"code": DATABASE_LOST})
-        return await perform(self._work.kinds, context)
+        again = not self._history.in_vain[LOCAL_FAULT]
+        return await perform(self._work.kinds, context, again=again)
 
     async def _context(self, snapshot: Snapshot, opened: Opened) -> PhaseContext:
         held = self._held
@@ -271,7 +274,3 @@ class Walk:
         async with self._work.database.connection() as connection:
             await checkpoints.append(connection, self._held, kind, data)
         self._work.announcer.tell(self._held.lease.pipeline_id)
-
-
-def _is_loss(result: PhaseResult) -> bool:
-    return result.outcome is Outcome.ABANDONED and result.detail.get("code") == DATABASE_LOST

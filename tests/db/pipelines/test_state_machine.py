@@ -28,6 +28,7 @@ from app.pipelines.phases.kind import Ask, PhaseContext, PhaseResult, Waiting
 from app.pipelines.retrying import Again
 from app.pipelines.states import MOVES, TERMINAL
 from app.pipelines.waits import Verdict
+from app.pipelines.walk import FREE_LOSSES
 from app.pipelines.work import Patience
 from app.tables import Outcome, State, Target, WaitReason
 from tests.db.scripted import Engine, Scripted, open_engine, rejected, soon
@@ -124,6 +125,8 @@ class Oracle:
     position: int = 0
     round: int = 0
     attempts: int = 0
+    losses: int = 0
+    """How often the phase that is next has lost the database."""
     sent_back: int = 0
     holder: Hand | None = None
     """Who has the newest fence, and may be dead."""
@@ -155,7 +158,8 @@ class Oracle:
             self.go(State.PAUSED, "user")
 
     def end(self, outcome: Outcome) -> None:
-        self.attempts = self.attempts if outcome is Outcome.ABANDONED else 0
+        if outcome is not Outcome.ABANDONED:
+            self.attempts = self.losses = 0
         last, middle = self.position == PHASES - 1, self.position == 1
         self.sent_back += middle and outcome in SENT_BACK
         match outcome:
@@ -281,6 +285,9 @@ class Machine(RuleBasedStateMachine):
         if hand.is_busy:
             self.do(hand.end(outcome))
             if self.oracle.holder is hand:
+                if outcome is Outcome.ABANDONED:
+                    self.oracle.attempts -= self.oracle.losses < FREE_LOSSES
+                    self.oracle.losses += 1
                 self.oracle.end(outcome)
 
     @rule(name=st.sampled_from(("one", "two")))
