@@ -173,11 +173,17 @@ async def patiently(act: Callable[[], Awaitable[T]], patience_s: float, what: st
         try:
             return await act()
         except LOST as error:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or is_cancelled():
                 raise
             log.log(level, "%s waits for the database: %s", what, first_line(error))
             level = logging.DEBUG  # an outage must not fill the log
             await asyncio.sleep(RETRY_S)
+
+
+def is_cancelled() -> bool:
+    """Whether this task was told to end: a connection that is lost just then raises `LOST` instead."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def first_line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from pgqueuer.models import Job
 from pgqueuer.queries import EntrypointExecutionParameter, Queries
 from pgqueuer.types import JobId, QueueEntrypoint, QueueManagerId
 
+from app import db
 from app.db import Database
 from app.queue.driver import PoolDriver
 from app.queue.listener import Listener
@@ -111,7 +112,7 @@ class Consumer:
         """A job is deleted once its handler says that it is used up, and kept in every other case."""
         try:
             again = await self._handler(UUID((job.payload or b"").decode()))
-        except LOST as error:
+        except db.LOST as error:
             self._outage.lost("a run", error)
             again = AFTER_ERROR
         except Exception:
@@ -176,6 +177,8 @@ class Consumer:
         try:
             await act()
         except LOST as error:
+            if db.is_cancelled():
+                raise
             self._outage.lost("wake-ups", error)
             await asyncio.sleep(AFTER_ERROR.total_seconds())
             self._more_came()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psycopg
 from psycopg import sql
 
-from app.db import first_line
+from app.db import first_line, is_cancelled
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Listener:
         self._connection = connection
 
     async def _watch(self) -> None:
-        while True:
+        while not is_cancelled():
             try:
                 if self._connection is None or self._connection.closed:
                     await self._connect()

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from app.db import is_cancelled
 from app.queue.outage import LOST, Outage
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Chore:
 
 async def look_after(chore: Chore, outage: Outage) -> None:
     """Until cancelled. What goes wrong is said, and does not end it."""
-    while True:
+    while not is_cancelled():
         try:
             await chore.do()
             outage.back(chore.name)

@@ -21,7 +21,6 @@ from tests.e2e.faults.hook import Hook
 from tests.e2e.faults.laboratory import Laboratory
 from tests.e2e.faults.modes import Fault, Mode
 
-
 MOST = 12
 """Renewals and commits of chores come with the clock: a slow machine reaches them again and again."""
 
