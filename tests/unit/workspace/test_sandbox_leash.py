@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,13 +26,13 @@ def test_a_worker_that_dies_as_it_starts_a_sandbox_leaves_no_process_behind(tmp_
 
 
 async def test_what_a_command_left_running_ends_with_its_group() -> None:
-    command = ["/bin/sh", "-c", "sleep 1000 & echo started; exit 7"]
+    command = ["/bin/sh", "-c", "sleep 1000 & echo started; exec sleep 1000"]
     leashed = await leash.start(command, env={"PATH": "/usr/bin:/bin"}, stdout=PIPE)
     assert leashed.process.stdout is not None
     assert await leashed.process.stdout.readline() == b"started\n"
-    assert await leashed.process.wait() == 7
     await leashed.end()
     assert await leashed.process.stdout.read() == b""  # nobody holds the other end any more
+    assert await leashed.process.wait() == -signal.SIGKILL
 
 
 async def test_a_command_that_can_not_be_started_leaves_no_watcher() -> None:
