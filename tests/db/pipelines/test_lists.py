@@ -14,7 +14,7 @@ from tests.db.past import SNAPSHOT, Past
 MANY = """
     INSERT INTO pipelines (id, epic_description, definition, snapshot, state, error, target, position, round,
                            attempts, fence, event_count, created_at, updated_at, finished_at)
-    SELECT gen_random_uuid(), 'An epic', 'small', :snapshot, :state,
+    SELECT gen_random_uuid(), 'An epic', 'small', :snapshot, CAST(:state AS run_state),
            CASE WHEN :state = 'failed' THEN CAST('{}' AS jsonb) END, 'end', 6, 0, 0, 1, 20, at, at, at
     FROM generate_series(1, 20000) AS n, LATERAL (SELECT now() - make_interval(hours => n)) AS _ (at)
 """
