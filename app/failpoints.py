@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 Hit = Callable[[str, bool], None]
 """Gets the name of the effect, and whether it is done (True) or about to be (False)."""
 
 _hit: Hit | None = None
+_NOTHING = nullcontext()
+
+
+def failpoint(name: str) -> AbstractContextManager[None]:
+    """Around one effect. Costs next to nothing unless a `Hit` is installed."""
+    return _NOTHING if _hit is None else _around(name, _hit)
 
 
 @contextmanager
-def failpoint(name: str) -> Iterator[None]:
-    """Around one effect. Costs nothing unless a `Hit` is installed."""
-    if _hit is not None:
-        _hit(name, False)
+def _around(name: str, hit: Hit) -> Iterator[None]:
+    hit(name, False)
     yield
-    if _hit is not None:
-        _hit(name, True)
+    hit(name, True)
 
 
 def install(hit: Hit | None) -> None:

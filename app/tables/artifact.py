@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.tables.base import JSON, Base, CreatedAt, is_digest
+from app.tables.base import DIGEST, JSON, Base, CreatedAt
 
 
 class Artifact(Base):
@@ -18,8 +18,6 @@ class Artifact(Base):
     __table_args__ = (
         UniqueConstraint("pipeline_id", "name", "version"),
         CheckConstraint("version > 0", name="version_counts_from_one"),
-        is_digest("schema_digest"),
-        is_digest("content_digest"),
         CheckConstraint("num_nonnulls(phase_run_id, copied_from, edited_by) = 1", name="has_one_origin"),
         Index(
             "one_current_artifact",
@@ -37,8 +35,8 @@ class Artifact(Base):
     version: Mapped[int]
     current: Mapped[bool] = mapped_column(default=True)
     schema: Mapped[str]
-    schema_digest: Mapped[str]
-    content_digest: Mapped[str]
+    schema_digest: Mapped[str] = mapped_column(DIGEST)
+    content_digest: Mapped[str] = mapped_column(DIGEST)
     """SHA-256 of the canonical JSON of the body."""
     body: Mapped[dict[str, JSON]] = mapped_column(JSONB)
     phase_run_id: Mapped[int | None] = mapped_column(ForeignKey("phase_runs.id"), unique=True)
