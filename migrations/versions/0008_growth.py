@@ -1,7 +1,8 @@
-"""Growth: lists of runs by state, batches whose items are pruned, and the ledger added up by day."""
+"""Growth: lists of runs by state, pruned batches, the ledger added up by day, a queue that is vacuumed often."""
 
 import sqlalchemy as sa
 from alembic import op
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
@@ -17,6 +18,7 @@ LISTED = {
 
 
 def upgrade() -> None:
+    op.execute(QueryBuilderEnvironment().build_optimize_autovacuum_query())
     for name, where in LISTED.items():
         op.create_index(
             f"ix_pipelines_{name}",
@@ -59,6 +61,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(QueryBuilderEnvironment().build_optimize_autovacuum_rollback_query())
     op.drop_table("usage_days")
     op.drop_index("ix_batches_to_prune", "batches")
     op.drop_constraint(op.f("ck_batches_only_finished_is_pruned"), "batches")

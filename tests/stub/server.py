@@ -144,6 +144,8 @@ class Stub:
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
             await asyncio.wait([gone], timeout=DRIP_S)
+        with contextlib.suppress(ConnectionError):
+            await gone
         self.hung_up.set()
 
     async def _flood(self, writer: asyncio.StreamWriter) -> None:
@@ -155,16 +157,17 @@ class Stub:
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
-    """The next request of a connection; None when the client is done."""
+    """The next request of a connection; None when the client is done, or gone in the middle of one."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        method, path, _ = head[0].split(" ")
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head[1:] if line)
+        }
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
-    method, path, _ = head[0].split(" ")
-    headers = {
-        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
-    }
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Request(method, path, headers, json.loads(body) if body else {})
 
 
