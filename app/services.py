@@ -26,6 +26,7 @@ from app.pipelines.projects import ProjectDraft
 from app.pipelines.retention.policy import policy_of
 from app.pipelines.retention.pruner import Pruner
 from app.pipelines.service import Defaults, PipelineService
+from app.pipelines.snapshot import Policy
 from app.queue.listener import Listener
 from app.queue.signals import Signals
 from app.rendering.renderer import Renderer, template_digest
@@ -153,9 +154,12 @@ def _backends(settings: Settings) -> dict[BackendName, Backend]:
 
 
 def _defaults(settings: Settings) -> Defaults:
+    policy = Policy(
+        escalate_to_paid=settings.escalate_to_paid, fall_back_to_local=settings.fall_back_to_local
+    )
     if settings.demo:
-        return Defaults(project=SAMPLE_PROJECT, profile=RECORDED_PROFILE)
-    return Defaults()
+        return Defaults(project=SAMPLE_PROJECT, profile=RECORDED_PROFILE, policy=policy)
+    return Defaults(policy=policy)
 
 
 def _trusted(seeds: Seeds) -> frozenset[str]:

@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     """Total deadline of a call to a local model, in seconds, unless its profile says otherwise."""
     api_timeout_s: float = Field(300.0, gt=0)
     """Total deadline of a call to Claude, in seconds, unless its profile says otherwise."""
+    escalate_to_paid: bool = False
+    """A paid model may be asked where a free one of the same route failed, unless the run says otherwise."""
+    fall_back_to_local: bool = False
+    """A free model may be asked where a paid one can not be had, unless the run says otherwise."""
+    vram_gb: float | None = Field(None, gt=0)
+    """Memory of the graphics card in GB; a profile that needs more is passed over. Empty: unknown."""
     cassette: Path = ROOT / "seeds" / "demo" / "cassette.jsonl"
     """Recorded answers that the `recorded` backend replays."""
 

@@ -5,11 +5,34 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal, get_args
 from uuid import UUID
 
 from app.llm.types import JSON, CallKey, Profile, Schema
 from app.tables import Priority
 from app.usage.tokens import Tokens
+
+Reason = Literal[
+    "invalid_answer",
+    "gate_failed",
+    "low_confidence",
+    "backend_down",
+    "overloaded",
+    "rate_limited",
+    "deadline_exceeded",
+    "out_of_credit",
+    "budget_exceeded",
+    "context_overflow",
+    "truncated",
+    "refused",
+    "loop_detected",
+    "model_not_found",
+    "missing_key",
+]
+"""Why the next profile of a cascade is asked: an outcome of the ledger, or a gate behind the answer."""
+ANY_FAILURE: tuple[Reason, ...] = get_args(Reason)
+QUOTA: frozenset[str] = frozenset({"backend_down", "overloaded", "rate_limited", "out_of_credit"})
+"""A paid model could not be had, which is no fault of the question."""
 
 
 class NotAccepted(Exception):
@@ -18,6 +41,14 @@ class NotAccepted(Exception):
     def __init__(self, errors: Sequence[str]) -> None:
         super().__init__("; ".join(errors))
         self.errors = tuple(errors)
+
+
+@dataclass(frozen=True)
+class CascadeStep:
+    """A profile that is asked when the one before gave no answer, for one of these outcomes."""
+
+    profile: Profile
+    on: tuple[Reason, ...]
 
 
 Accept = Callable[[JSON], Awaitable[None]]
@@ -48,6 +79,19 @@ class Request:
     """Whose call goes first when the limits let not all go."""
     group: str | None = None
     """The batch it belongs to; batches take turns."""
+    route: str | None = None
+    """Name of the route that chose the profile."""
+    critical: bool = False
+    """Never answered by a lesser model than `profile`."""
+    cascade: tuple[CascadeStep, ...] = ()
+    escalate_to_paid: bool = False
+    """Whether the cascade may go from a free to a paid profile."""
+    fall_back_to_local: bool = False
+    """Whether the cascade may go from a paid to a free profile."""
+    project: str | None = None
+    """Whose budget pays beside the run's."""
+    cache: bool = False
+    """Whether an earlier answer to the very same question may be given again."""
 
 
 @dataclass(frozen=True)

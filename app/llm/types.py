@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from app.usage.cost import is_free
 from app.usage.tokens import Tokens
 
 JSON = Any
@@ -15,6 +16,9 @@ BackendName = str
 """A name in the registry of backends; other packages add theirs."""
 Think = Literal["off", "on", "low", "medium", "high"]
 Role = Literal["user", "assistant"]
+CodeChannel = Literal["json", "blocks"]
+Mode = Literal["grammar", "tool", "prompt"]
+"""What binds the answer to its schema: the server's grammar, a strict tool, or words alone."""
 
 
 class Schema(Protocol):
@@ -53,6 +57,17 @@ class Profile:
     """Total deadline of one call in seconds; None: the setting of its backend."""
     price_usd_per_mtok: Mapping[str, float] | None = None
     """Overrides the price list: keys `input`, `output`, `cache_read`, `cache_write`."""
+    vram_gb: float | None = None
+    """Memory of the graphics card that the model takes with its context; None: unknown, or not here."""
+    max_turns: int = 3
+    """Questions one task may take on this profile, the first included."""
+    code_channel: CodeChannel = "json"
+    """The form in which it writes files: inside JSON strings, or as fenced blocks beside a manifest."""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether an answer costs money."""
+        return not is_free(self.backend, self.price_usd_per_mtok)
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,7 @@ class Call:
     schema_name: str
     schema: Mapping[str, JSON]
     """The full JSON Schema; the backend translates it to what its server takes."""
+    mode: Mode = "grammar"
     key: CallKey = field(default_factory=CallKey)
 
 

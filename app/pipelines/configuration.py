@@ -14,12 +14,16 @@ from app.artifacts.registry import digest as schema_digest
 from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, row_schema
 from app.errors import Invalid, unknown
-from app.llm.types import Profile, Schema
+from app.llm.types import Profile, Schema, Think
 from app.pipelines.definition import Definition, Phase
+from app.pipelines.route import RouteSpec
 from app.pipelines.snapshot import (
+    CascadePin,
     PhaseSpec,
+    Policy,
     ProfilePin,
     PromptPin,
+    RoutePin,
     SchemaPin,
     Snapshot,
     TemplatePin,
@@ -30,6 +34,7 @@ from app.tables import ArtifactSchema, ModelProfile, PhaseConfiguration, Pipelin
 
 REPAIR_ROLE = "repair"
 """The prompt that tells a model what was wrong with its answer."""
+DEFAULT_POLICY = Policy()
 
 
 class ConfigurationSource(Protocol):
@@ -41,8 +46,7 @@ class ConfigurationSource(Protocol):
 
     async def profile(self, session: AsyncSession, name: str) -> Profile: ...
 
-    async def route(self, session: AsyncSession, name: str) -> str:
-        """Name of the profile that the route leads to."""
+    async def route(self, session: AsyncSession, name: str) -> RouteSpec: ...
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]: ...
 
@@ -53,7 +57,9 @@ class ConfigurationLoader:
     def __init__(self, source: ConfigurationSource) -> None:
         self._source = source
 
-    async def load(self, session: AsyncSession, name: str, profile: str | None = None) -> Snapshot:
+    async def load(
+        self, session: AsyncSession, name: str, profile: str | None = None, policy: Policy = DEFAULT_POLICY
+    ) -> Snapshot:
         """The definition as it is now. `profile` answers every phase in place of the routes.
 
         Raises `NotFound` for a name that is not there.
@@ -65,11 +71,13 @@ class ConfigurationLoader:
                 write_documents=definition.write_documents,
                 phases=tuple([await self._phase(session, phase, profile) for phase in definition.phases]),
                 repair=_pin(await self._source.prompt(session, REPAIR_ROLE)),
+                policy=policy,
             )
         except ValidationError as error:  # a prompt or a profile that was not written by the service
             raise _broken(f"{error.title} of {name}", error) from error
 
     async def _phase(self, session: AsyncSession, phase: Phase, profile: str | None) -> PhaseSpec:
+        asked, route = await self._route(session, phase.route, profile)
         return PhaseSpec(
             name=phase.name,
             kind=phase.kind,
@@ -78,7 +86,8 @@ class ConfigurationLoader:
             prompt=await self._prompt(session, phase.role),
             rework=await self._prompt(session, phase.rework_role),
             template=_template(phase.template),
-            profile=await self._profile(session, phase, profile),
+            profile=asked,
+            route=route,
             inputs=phase.inputs,
             apply=phase.apply,
             on_reject=phase.on_reject,
@@ -91,11 +100,25 @@ class ConfigurationLoader:
     async def _prompt(self, session: AsyncSession, role: str | None) -> PromptPin | None:
         return None if role is None else _pin(await self._source.prompt(session, role))
 
-    async def _profile(self, session: AsyncSession, phase: Phase, override: str | None) -> ProfilePin | None:
-        if phase.route is None:
-            return None
-        name = override or await self._source.route(session, phase.route)
-        return ProfilePin(**asdict(await self._source.profile(session, name)))
+    async def _route(
+        self, session: AsyncSession, name: str | None, override: str | None
+    ) -> tuple[ProfilePin | None, RoutePin | None]:
+        """Who is asked first, and the route. One profile for all phases has no cascade."""
+        if name is None:
+            return None, None
+        if override is not None:
+            return await self._profile(session, override, None), None
+        route = await self._source.route(session, name)
+        cascade = [
+            CascadePin(profile=await self._profile(session, step.profile, step.think), on=step.on)
+            for step in route.cascade
+        ]
+        pin = RoutePin(name=name, critical=route.critical, latency_s=route.latency_s, cascade=tuple(cascade))
+        return await self._profile(session, route.profile, route.think), pin
+
+    async def _profile(self, session: AsyncSession, name: str, think: Think | None) -> ProfilePin:
+        pin = ProfilePin(**asdict(await self._source.profile(session, name)))
+        return pin if think is None else pin.model_copy(update={"think": think})
 
     async def _schema(self, session: AsyncSession, name: str | None) -> SchemaPin | None:
         if name is None:
@@ -141,11 +164,14 @@ class RowSource:
             raise unknown("model profile", name, await session.scalars(select(ModelProfile.name)))
         return as_profile(row)
 
-    async def route(self, session: AsyncSession, name: str) -> str:
+    async def route(self, session: AsyncSession, name: str) -> RouteSpec:
         row = await session.get(Route, name)
         if row is None:
             raise unknown("route", name, await session.scalars(select(Route.name)))
-        return row.profile
+        try:
+            return as_route(row)
+        except ValidationError as error:
+            raise _broken(f"route {name!r}", error) from error
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]:
         row = await session.get(ArtifactSchema, row_id)
@@ -176,6 +202,19 @@ def as_phase(row: PhaseConfiguration) -> Phase:
     )
 
 
+def as_route(row: Route) -> RouteSpec:
+    return RouteSpec.model_validate(
+        {
+            "description": row.description,
+            "profile": row.profile,
+            "think": row.think,
+            "latency_s": None if row.latency_s is None else float(row.latency_s),
+            "critical": row.critical,
+            "cascade": row.cascade,
+        }
+    )
+
+
 def as_profile(row: ModelProfile) -> Profile:
     return Profile(
         name=row.name,
@@ -187,6 +226,9 @@ def as_profile(row: ModelProfile) -> Profile:
         temperature=None if row.temperature is None else float(row.temperature),
         timeout_s=None if row.timeout_s is None else float(row.timeout_s),
         price_usd_per_mtok=row.price_usd_per_mtok,
+        vram_gb=None if row.vram_gb is None else float(row.vram_gb),
+        max_turns=row.max_turns,
+        code_channel=row.code_channel,  # type: ignore[arg-type]  # and so here
     )
 
 

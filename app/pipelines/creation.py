@@ -17,7 +17,7 @@ from app.errors import Conflict, Invalid
 from app.pipelines import projects
 from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.phases.commit import BRANCH_FOLDER
-from app.pipelines.snapshot import Snapshot
+from app.pipelines.snapshot import Policy, Snapshot
 from app.queue.signals import announce
 from app.queue.wakeups import wake
 from app.tables import DefinitionSnapshot, Event, Pipeline, Priority, Project, State, Target
@@ -55,13 +55,14 @@ async def pin(
     definition: str,
     project: str | None,
     profile: str | None,
+    policy: Policy,
 ) -> Pinned:
     """The definition and the repository as they are now. Git runs while no transaction is open.
 
     Raises `NotFound`, `Invalid`, `Conflict`.
     """
     async with database.transaction() as session:
-        snapshot = await loader.load(session, definition, profile)
+        snapshot = await loader.load(session, definition, profile, policy)
         chosen = await _project(session, snapshot, project)
     return Pinned(snapshot, chosen.id if chosen else None, await _base_commit(chosen))
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import unknown
-from app.tables import ModelProfile, Route
+from app.tables import ModelProfile, Route, RouteKeyword
 
 
 async def profiles(session: AsyncSession) -> Sequence[ModelProfile]:
@@ -18,6 +18,13 @@ async def profiles(session: AsyncSession) -> Sequence[ModelProfile]:
 
 async def routes(session: AsyncSession) -> Sequence[Route]:
     return (await session.scalars(select(Route).order_by(Route.name))).all()
+
+
+async def keywords(session: AsyncSession) -> Sequence[RouteKeyword]:
+    """In the order in which they are looked for."""
+    return (
+        await session.scalars(select(RouteKeyword).order_by(RouteKeyword.position, RouteKeyword.keyword))
+    ).all()
 
 
 async def change_profile(session: AsyncSession, name: str, values: Mapping[str, Any]) -> ModelProfile:

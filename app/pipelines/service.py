@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from app.pipelines import creation, events, retrying, store, waits
 from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.creation import NewRun, Pinned
 from app.pipelines.retrying import Again
+from app.pipelines.snapshot import Policy
 from app.pipelines.states import TERMINAL, check_move
 from app.pipelines.waits import Verdict
 from app.queue.signals import ASKED, Signals, announce, wait
@@ -35,6 +36,7 @@ class Defaults:
     definition: str = "software"
     project: str | None = None
     profile: str | None = None
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,22 @@ class PipelineService:
         definition: str | None = None,
         project: str | None = None,
         profile: str | None = None,
+        policy: Policy | None = None,
     ) -> Pipeline:
         """Pin the definition as it is now and insert the run, `created`.
 
         `profile` answers every phase in place of the routes. Raises `Invalid`, `TooLarge`, `NotFound`.
         """
         epic = check_epic(epic_description)
-        pinned = await self.pin(definition, project, profile)
+        pinned = await self.pin(definition, project, profile, policy)
         return await self._insert(pinned, NewRun(epic))
 
     async def pin(
-        self, definition: str | None = None, project: str | None = None, profile: str | None = None
+        self,
+        definition: str | None = None,
+        project: str | None = None,
+        profile: str | None = None,
+        policy: Policy | None = None,
     ) -> Pinned:
         """What new runs would pin now; None: the defaults. Raises `Invalid`, `NotFound`, `Conflict`."""
         return await creation.pin(
@@ -87,6 +94,7 @@ class PipelineService:
             definition=definition or self._defaults.definition,
             project=project or self._defaults.project,
             profile=profile or self._defaults.profile,
+            policy=policy or self._defaults.policy,
         )
 
     async def retry(self, pipeline_id: UUID, again: Again) -> Pipeline:

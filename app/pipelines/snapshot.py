@@ -12,7 +12,8 @@ from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, row_schema
 from app.digests import digest
 from app.errors import NotFound
-from app.llm.types import BackendName, Profile, Schema, Think
+from app.llm.request import Reason
+from app.llm.types import BackendName, CodeChannel, Profile, Schema, Think
 
 
 class Pinned(BaseModel):
@@ -38,9 +39,39 @@ class ProfilePin(Pinned):
     temperature: float | None
     timeout_s: float | None
     price_usd_per_mtok: dict[str, float] | None = None
+    vram_gb: float | None = None
+    max_turns: int = 3
+    code_channel: CodeChannel = "json"
 
     def profile(self) -> Profile:
         return Profile(**self.model_dump())
+
+
+class CascadePin(Pinned):
+    """A profile that is asked when the one before gave no answer, for one of these outcomes."""
+
+    profile: ProfilePin
+    on: tuple[Reason, ...]
+
+
+class RoutePin(Pinned):
+    """The route a phase named: its own profile is in the phase's `profile`."""
+
+    name: str
+    critical: bool = False
+    """Never answered by a lesser model than the route's own."""
+    latency_s: float | None = None
+    """An answer that takes longer is reported as late."""
+    cascade: tuple[CascadePin, ...] = ()
+
+
+class Policy(Pinned):
+    """What a cascade may do to the bill of this run, and to where its prompts go."""
+
+    escalate_to_paid: bool = False
+    """A paid model may be asked where a free one failed, within the budgets."""
+    fall_back_to_local: bool = False
+    """A free model may be asked where a paid one is down, overloaded or out of credit."""
 
 
 class SchemaPin(Pinned):
@@ -80,6 +111,10 @@ class Limits(Pinned):
     """How long an approval or an event is waited for, in seconds; None: for ever."""
     on_deadline: Literal["grant", "refuse"] = "refuse"
     """What is decided when nobody has by then."""
+    cache: bool = False
+    """Whether an earlier answer to the very same question may be given again."""
+    min_confidence: float | None = Field(None, ge=0, le=1)
+    """An answer whose `confidence` is lower goes on to the next profile of the cascade, if any."""
 
 
 class PhaseSpec(Pinned):
@@ -93,6 +128,8 @@ class PhaseSpec(Pinned):
     rework: PromptPin | None
     template: TemplatePin | None
     profile: ProfilePin | None
+    route: RoutePin | None = None
+    """None: the phase asks no model, or one profile was named for all phases."""
     inputs: tuple[str, ...]
     apply: Literal["workspace"] | None
     on_reject: str | None
@@ -111,6 +148,7 @@ class Snapshot(Pinned):
     write_documents: bool
     phases: tuple[PhaseSpec, ...]
     repair: PromptPin
+    policy: Policy = Policy()
 
     @cached_property
     def sha256(self) -> str:

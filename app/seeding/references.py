@@ -24,6 +24,10 @@ def check_references(root: Path, seeds: Seeds) -> None:
         _check(root / "models.yaml", f"{name}.backend", profile.backend, backends)
     for name, route in seeds.routes.items():
         _check(root / "routes.yaml", f"{name}.profile", route.profile, seeds.profiles)
+        for number, step in enumerate(route.cascade):
+            _check(root / "routes.yaml", f"{name}.cascade.{number}.profile", step.profile, seeds.profiles)
+    for keyword, route_name in seeds.keywords.items():
+        _check(root / "keywords.yaml", keyword, route_name, seeds.routes)
     for name in seeds.limits:
         kind, _, subject = name.partition(":")
         _check(root / "limits.yaml", name, subject, backends if kind == "backend" else seeds.profiles)

@@ -27,6 +27,7 @@ from app.tables import (
     RolePrompt,
     RolePromptLabel,
     Route,
+    RouteKeyword,
 )
 
 BY = "seed"
@@ -51,6 +52,7 @@ async def seed(database: Database, seeds: Seeds, kinds: Mapping[str, PhaseKind])
         await _prompts(session, seeds, report)
         await _profiles(session, seeds, report)
         await _routes(session, seeds, report)
+        await _keywords(session, seeds, report)
         await _limits(session, seeds, report)
         await _definitions(session, seeds, kinds, report)
     return report
@@ -72,8 +74,14 @@ async def _profiles(session: AsyncSession, seeds: Seeds, report: Report) -> None
 async def _routes(session: AsyncSession, seeds: Seeds, report: Report) -> None:
     await session.flush()  # a route refers to its profile
     for name, item in seeds.routes.items():
-        values = {"description": item.description, "profile": item.profile}
-        await _upsert(session, Route, "name", name, values, report)
+        await _upsert(session, Route, "name", name, item.model_dump(mode="json"), report)
+
+
+async def _keywords(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    await session.flush()  # a keyword refers to its route
+    for position, (keyword, route) in enumerate(seeds.keywords.items()):
+        values = {"route": route, "position": position}
+        await _upsert(session, RouteKeyword, "keyword", keyword, values, report)
 
 
 async def _limits(session: AsyncSession, seeds: Seeds, report: Report) -> None:

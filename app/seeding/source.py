@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import unknown
 from app.llm.types import Profile
 from app.pipelines.definition import Definition
+from app.pipelines.route import RouteSpec
 from app.prompts.prompt import Prompt
 from app.seeding.values import PromptSeed, Seeds
 
@@ -34,10 +35,10 @@ class FileSource:
             raise unknown("model profile", name, self._seeds.profiles)
         return self._seeds.profiles[name].profile()
 
-    async def route(self, session: AsyncSession, name: str) -> str:
+    async def route(self, session: AsyncSession, name: str) -> RouteSpec:
         if name not in self._seeds.routes:
             raise unknown("route", name, self._seeds.routes)
-        return self._seeds.routes[name].profile
+        return self._seeds.routes[name]
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]:
         if row_id not in self._seeds.schemas:

@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.llm.types import JSON, BackendName, Profile, Think
+from app.llm.types import JSON, BackendName, CodeChannel, Profile, Think
 from app.pipelines.definition import Definition
+from app.pipelines.route import RouteSpec
 
 LimitName = Annotated[str, Field(pattern=r"^(backend|profile):[a-z0-9][a-z0-9._-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Keyword = Annotated[str, Field(pattern=r"^\S(.{0,62}\S)?$")]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -45,14 +47,12 @@ class ProfileSeed(Seed):
     temperature: float | None = Field(None, ge=0, le=2)
     timeout_s: float | None = Field(None, gt=0)
     price_usd_per_mtok: dict[Literal["input", "output", "cache_read", "cache_write"], float] | None = None
+    vram_gb: float | None = Field(None, gt=0)
+    max_turns: int = Field(3, ge=1, le=10)
+    code_channel: CodeChannel = "json"
 
     def profile(self) -> Profile:
         return Profile(**self.model_dump(exclude={"description"}))
-
-
-class RouteSeed(Seed):
-    profile: str
-    description: str = Field(min_length=1)
 
 
 class LimitSeed(Seed):
@@ -73,6 +73,8 @@ class Seeds:
     prompts: Mapping[str, PromptSeed]
     definitions: Mapping[str, Definition]
     profiles: Mapping[str, ProfileSeed]
-    routes: Mapping[str, RouteSeed]
+    routes: Mapping[str, RouteSpec]
+    keywords: Mapping[str, str]
+    """Word → name of the route, in the order in which they are looked for."""
     limits: Mapping[str, LimitSeed]
     schemas: Mapping[str, SchemaSeed]

@@ -24,7 +24,7 @@ from app.tables.pipeline import (
     State,
     Target,
 )
-from app.tables.profile import ModelProfile, Route, Thinking
+from app.tables.profile import CodeForm, ModelProfile, Route, RouteKeyword, Thinking
 from app.tables.project import Project
 from app.tables.prompt import RolePrompt, RolePromptLabel
 from app.tables.request import IdempotentRequest
@@ -50,6 +50,7 @@ __all__ = [
     "CallRate",
     "CallSlot",
     "Chore",
+    "CodeForm",
     "CommitIntent",
     "Decision",
     "DefinitionSnapshot",
@@ -73,6 +74,7 @@ __all__ = [
     "RolePrompt",
     "RolePromptLabel",
     "Route",
+    "RouteKeyword",
     "Schedule",
     "ScheduleTick",
     "State",

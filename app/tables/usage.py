@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Numeric,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -73,6 +74,20 @@ class PromptUsage(Base):
     """`open`, `ok`, or the code of the error."""
     error: Mapped[str | None]
     request_id: Mapped[str | None]
+    route: Mapped[str | None]
+    """Name of the route that chose the profile."""
+    cascade_step: Mapped[int] = mapped_column(server_default=text("0"))
+    """0 for the route's own profile, counted up by each that was asked in its place."""
+    reason: Mapped[str | None]
+    """Why another profile was asked: the outcome of the one before."""
+    mode: Mapped[str | None]
+    """What bound the answer to its schema: `grammar`, `tool` or `prompt`."""
+    weakened: Mapped[list[JSON]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
+    """What the schema lost on its way to the server, one line each."""
+    thinking_estimated: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """True: the server does not count thinking apart; the figure is its share of the text."""
+    cached_from: Mapped[int | None] = mapped_column(BigInteger)
+    """The call whose answer was given again at no cost."""
     started_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

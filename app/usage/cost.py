@@ -23,6 +23,13 @@ class Cost:
     price_version: str
 
 
+def is_free(backend: str, prices: Mapping[str, float] | None) -> bool:
+    """Whether every answer costs nothing: a server of one's own, or prices of 0."""
+    if prices is not None:
+        return not any(prices.values())
+    return backend in LOCAL_BACKENDS
+
+
 def cost_of(
     tokens: Tokens,
     *,

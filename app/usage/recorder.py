@@ -33,6 +33,11 @@ class CallRecord:
     request_digest: str
     pipeline_id: UUID | None = None
     phase_run_id: int | None = None
+    route: str | None = None
+    cascade_step: int = 0
+    reason: str | None = None
+    """Why this profile was asked in place of the one before."""
+    mode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class Settlement:
     cost: Cost
     error: str | None = None
     request_id: str | None = None
+    weakened: tuple[str, ...] = ()
+    """What the schema lost on its way to the server."""
+    thinking_estimated: bool = False
 
 
 PATIENCE_S = 60.0
@@ -141,6 +149,8 @@ def _columns(result: Settlement) -> dict[str, Any]:
         "outcome": result.outcome,
         "error": result.error,
         "request_id": result.request_id,
+        "weakened": list(result.weakened),
+        "thinking_estimated": result.thinking_estimated,
         "input_tokens": tokens.input if tokens else None,
         "cache_read_tokens": tokens.cache_read if tokens else None,
         "cache_write_tokens": tokens.cache_write if tokens else None,
