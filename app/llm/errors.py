@@ -84,6 +84,12 @@ class RequestRefused(LLMError):
     code = "request_refused"
 
 
+class SchemaRefused(RequestRefused):
+    """The server does not take this schema, or this form of asking for one."""
+
+    code = "schema_refused"
+
+
 class ModelNotFound(LLMError):
     """The message lists what the server offers."""
 

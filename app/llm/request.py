@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
 from uuid import UUID
@@ -31,7 +31,9 @@ Reason = Literal[
 ]
 """Why the next profile of a cascade is asked: an outcome of the ledger, or a gate behind the answer."""
 ANY_FAILURE: tuple[Reason, ...] = get_args(Reason)
-QUOTA: frozenset[str] = frozenset({"backend_down", "overloaded", "rate_limited", "out_of_credit"})
+QUOTA: frozenset[str] = frozenset(
+    {"backend_down", "overloaded", "rate_limited", "out_of_credit", "budget_exceeded", "missing_key"}
+)
 """A paid model could not be had, which is no fault of the question."""
 
 
@@ -49,6 +51,23 @@ class CascadeStep:
 
     profile: Profile
     on: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Who is asked in place of the route's own profile, when, and what the run's policy lets through."""
+
+    steps: tuple[CascadeStep, ...] = ()
+    critical: bool = False
+    """Never answered by a lesser model than the route's own."""
+    escalate_to_paid: bool = False
+    """Whether it may go from a free to a paid profile."""
+    fall_back_to_local: bool = False
+    """Whether it may go from a paid to a free profile."""
+    gates_failed: int = 0
+    """How often work of this task was sent back; each moves on to a step that is for `gate_failed`."""
+    min_confidence: float | None = None
+    """An answer that is less sure of itself goes on to the next profile, where there is one."""
 
 
 Accept = Callable[[JSON], Awaitable[None]]
@@ -81,15 +100,9 @@ class Request:
     """The batch it belongs to; batches take turns."""
     route: str | None = None
     """Name of the route that chose the profile."""
-    critical: bool = False
-    """Never answered by a lesser model than `profile`."""
-    cascade: tuple[CascadeStep, ...] = ()
-    escalate_to_paid: bool = False
-    """Whether the cascade may go from a free to a paid profile."""
-    fall_back_to_local: bool = False
-    """Whether the cascade may go from a paid to a free profile."""
-    project: str | None = None
-    """Whose budget pays beside the run's."""
+    cascade: Cascade = field(default_factory=Cascade)
+    deliverable: str = "the JSON document"
+    """What is asked for, in words, when a local model has to be told twice."""
     cache: bool = False
     """Whether an earlier answer to the very same question may be given again."""
 
@@ -104,6 +117,10 @@ class Reply:
     cost_usd: Decimal | None
     """None: at least one call has an unknown price."""
     calls: int
+    profile: str = ""
+    """Name of the profile that answered."""
+    reason: str | None = None
+    """Why it was asked in place of the one before; None: it was the route's own."""
 
 
 @dataclass(frozen=True)

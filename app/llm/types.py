@@ -107,6 +107,8 @@ class Answer:
     model: str
     """The model's name as the server gave it."""
     request_id: str | None = None
+    thinking_estimated: bool = False
+    """The server does not count thinking apart: the figure is its share of the text."""
     weakened: tuple[str, ...] = ()
     """What the schema lost in translation, in words."""
 

@@ -12,13 +12,13 @@ from app.digests import digest
 from app.errors import Invalid
 from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
-from app.llm.request import Accept, NotAccepted, Repair, Request
+from app.llm.request import Accept, Cascade, CascadeStep, NotAccepted, Repair, Request
 from app.llm.types import CallKey, Profile
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.inputs import variables
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.snapshot import PromptPin
+from app.pipelines.snapshot import ProfilePin, PromptPin
 from app.rendering.renderer import Renderer
 from app.tables import Outcome, WaitReason
 from app.workspace.files import UnsafePath
@@ -45,13 +45,14 @@ class LlmPhase:
             reply = await self._caller.ask(request)
         except OutOfCredit as error:
             raise Waiting(_budget(context, request.profile.backend, error)) from error
+        detail = {"model": reply.model, "profile": reply.profile}
+        if reply.reason is not None:
+            detail["reason"] = reply.reason
         body = reply.data
         if context.spec.apply == "workspace":
             body = merge(context.artifacts.get(context.spec.artifact or ""), body)
         outcome = Outcome.REJECTED if body.get("passed") is False else Outcome.PASSED
-        return PhaseResult(
-            outcome, artifact=body, issues=_issues(context.spec.name, body), detail={"model": reply.model}
-        )
+        return PhaseResult(outcome, artifact=body, issues=_issues(context.spec.name, body), detail=detail)
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
         faults = [
@@ -74,7 +75,9 @@ class LlmPhase:
         text = json.dumps(schema.json_schema(), separators=(",", ":"), ensure_ascii=False)
         values = await variables(context, prompt.variables)
         return Request(
-            profile=_profile(spec.profile.profile(), spec.limits.max_output_tokens),
+            profile=_profile(spec.profile, spec.limits.max_output_tokens),
+            route=spec.route.name if spec.route else None,
+            cascade=_cascade(context),
             role=prompt.role,
             system=await self._renderer.render(
                 prompt.system, {"schema": text, "schema_name": schema.name}, name=f"{prompt.role}.system"
@@ -91,6 +94,8 @@ class LlmPhase:
             reasks=spec.limits.reasks,
             priority=context.priority,
             group=context.group,
+            cache=spec.limits.cache and context.round == 0,
+            deliverable="code" if spec.apply else f"the {schema.name}",
         )
 
     def _repair(self, prompt: PromptPin, schema_name: str) -> Repair:
@@ -163,7 +168,24 @@ def _budget(context: PhaseContext, backend: str, error: OutOfCredit) -> Ask:
     )
 
 
-def _profile(profile: Profile, most: int | None) -> Profile:
+def _cascade(context: PhaseContext) -> Cascade:
+    """Who is asked after the route's own profile; work that came back counts as a failed gate."""
+    spec, policy = context.spec, context.snapshot.policy
+    steps = spec.route.cascade if spec.route else ()
+    return Cascade(
+        steps=tuple(
+            CascadeStep(_profile(step.profile, spec.limits.max_output_tokens), step.on) for step in steps
+        ),
+        critical=spec.route is not None and spec.route.critical,
+        escalate_to_paid=policy.escalate_to_paid,
+        fall_back_to_local=policy.fall_back_to_local,
+        gates_failed=context.round if spec.rework else 0,
+        min_confidence=spec.limits.min_confidence,
+    )
+
+
+def _profile(pin: ProfilePin, most: int | None) -> Profile:
+    profile = pin.profile()
     if most is None or most >= profile.max_output_tokens:
         return profile
     return replace(profile, max_output_tokens=most)

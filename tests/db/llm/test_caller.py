@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.artifacts.registry import schema
 from app.db import Database
 from app.errors import NotFound
-from app.llm.caller import LLMCaller
+from app.llm.dialect import UnsupportedSchema
 from app.llm.errors import (
     BackendDown,
+    ContextOverflow,
     DeadlineExceeded,
     InvalidAnswer,
     LLMDisabled,
@@ -25,93 +23,15 @@ from app.llm.errors import (
     Overloaded,
     RateLimited,
     Refused,
+    SchemaRefused,
     Truncated,
 )
-from app.llm.request import NotAccepted, Patience, Request
+from app.llm.request import NotAccepted
+from app.llm.spending import at_most
 from app.llm.types import Answer, BackendName, Call, CallKey, Profile
-from app.settings import Settings
-from app.tables import ModelAnswer, PromptUsage
-from app.usage.recorder import UsageRecorder
-from app.usage.tokens import Tokens
-from tests.db.scripted import Engine, Scripted, open_engine, soon
-
-EPIC = {
-    "title": "T",
-    "goal": "Know it runs",
-    "user_stories": ["As a b, I want c"],
-    "acceptance_criteria": ["d"],
-}
-GOOD = json.dumps(EPIC)
-BAD = json.dumps({**EPIC, "title": ""})
-SPENT = Tokens(input=100, output=10)
-Reaction = str | Exception | Callable[[Call], Awaitable[str]]
-
-
-class Answering:
-    """A backend that answers as its list says, and keeps the calls it got."""
-
-    def __init__(self, *answers: Reaction, name: BackendName = "ollama") -> None:
-        self.name = name
-        self._answers = list(answers)
-        self.calls: list[Call] = []
-
-    async def answer(self, call: Call) -> Answer:
-        self.calls.append(call)
-        answer = self._answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return Answer(answer if isinstance(answer, str) else await answer(call), SPENT, "a model", "req-1")
-
-    async def models(self) -> list[str]:
-        return ["a model"]
-
-    async def close(self) -> None:
-        return None
-
-
-PROFILE = Profile("local", "ollama", "qwen")
-
-
-def request(**values: Any) -> Request:
-    async def repair(errors: Sequence[str]) -> str:
-        return "wrong: " + "; ".join(errors)
-
-    return Request(
-        **{
-            "profile": PROFILE,
-            "role": "pm",
-            "system": "You are the PM",
-            "task": "Write the epic",
-            "schema": schema("EpicDeliverable"),
-            "key": CallKey(epic="An epic", phase="pm"),
-            "prompt_digest": "a" * 64,
-            "repair": repair,
-            **values,
-        }
-    )
-
-
-class Asking:
-    """A caller with one backend, and what it wrote down."""
-
-    def __init__(self, database: Database, backend: Answering, **settings: Any) -> None:
-        self._database = database
-        self._caller = LLMCaller(
-            Settings(_env_file=None, **settings),
-            {backend.name: backend},
-            UsageRecorder(database),
-            Patience(attempts=3, backoff_s=0),
-        )
-
-    async def ask(self, asked: Request) -> Any:
-        return await soon(self._caller.ask(asked))
-
-    async def ledger(self) -> list[PromptUsage]:
-        async with self._database.transaction() as session:
-            return list(await session.scalars(select(PromptUsage).order_by(PromptUsage.id)))
-
-    async def outcomes(self) -> list[str]:
-        return [row.outcome for row in await self.ledger()]
+from app.tables import ModelAnswer
+from tests.db.asking import BAD, EPIC, GOOD, PAID, PROFILE, SPENT, Answering, Asking, request
+from tests.db.scripted import Engine, Scripted, open_engine
 
 
 async def test_a_valid_answer_is_settled_with_its_tokens_and_the_bill(database: Database) -> None:
@@ -165,11 +85,94 @@ async def test_an_answer_is_asked_again_so_often_and_no_more(database: Database,
 async def test_a_cut_off_or_refused_answer_is_billed_and_never_parsed(
     database: Database, error: type[LLMError]
 ) -> None:
-    asking = Asking(database, Answering(error("no", tokens=SPENT)))
+    asking = Asking(database, Answering(error("no", tokens=SPENT), error("no", tokens=SPENT)))
     with pytest.raises(error):
         await asking.ask(request())
+    assert [(row.outcome, row.input_tokens, row.error) for row in await asking.ledger()] == [
+        (error.code, 100, "no")
+    ] * 2
+
+
+async def test_a_cut_off_answer_is_asked_for_once_more_with_twice_the_room(database: Database) -> None:
+    backend = Answering(Truncated("cut"), GOOD)
+    assert (await Asking(database, backend).ask(request())).data == EPIC
+    assert [call.profile.max_output_tokens for call in backend.calls] == [8_192, 16_384]
+
+
+async def test_a_longer_answer_never_takes_the_room_of_the_prompt(database: Database) -> None:
+    small = replace(PROFILE, context_tokens=2_000, max_output_tokens=1_500)
+    backend = Answering(Truncated("cut"), GOOD)
+    await Asking(database, backend).ask(request(profile=small))
+    longer = backend.calls[1].profile.max_output_tokens
+    assert 1_500 < longer < 2_000 - at_most(backend.calls[1]).input + 1
+
+
+async def test_a_prompt_that_does_not_fit_is_never_sent(database: Database) -> None:
+    asking = Asking(database, backend := Answering())
+    with pytest.raises(ContextOverflow, match="has room for 24,576"):
+        await asking.ask(request(task="word " * 30_000))
+    assert (backend.calls, await asking.ledger()) == ([], [])
+
+
+APOLOGIES = [
+    "I'm sorry, but I can't help with that.",
+    "As an AI language model, I cannot write this.",
+    "Unfortunately, I am unable to do so.",
+]
+
+
+@pytest.mark.parametrize("apology", [*APOLOGIES, Refused("declined", tokens=SPENT)])
+async def test_a_local_model_that_refuses_politely_is_given_the_task_once_more_as_an_order(
+    database: Database, apology: str | Exception
+) -> None:
+    backend = Answering(apology, GOOD)
+    reply = await Asking(database, backend).ask(request(deliverable="code", reasks=0))
+    assert reply.data == EPIC
+    assert [call.messages[0].content for call in backend.calls] == [
+        "Write the epic",
+        "Generate code for the following.\n\nWrite the epic",
+    ]
+
+
+async def test_a_model_that_refuses_twice_is_taken_at_its_word(database: Database) -> None:
+    asking = Asking(database, Answering(*APOLOGIES))
+    with pytest.raises(InvalidAnswer):
+        await asking.ask(request(reasks=0))
+    assert await asking.outcomes() == ["invalid_answer"] * 2
+
+
+async def test_claude_is_not_talked_out_of_a_refusal(database: Database) -> None:
+    backend = Answering(Refused("cyber", tokens=SPENT), name="anthropic")
+    with pytest.raises(Refused):
+        await Asking(database, backend).ask(request(profile=PAID))
+    assert len(backend.calls) == 1
+
+
+async def test_a_server_that_refuses_the_grammar_is_asked_with_a_tool_and_then_in_words(
+    database: Database,
+) -> None:
+    backend = Answering(SchemaRefused("too complex"), UnsupportedSchema("no tools"), BAD, GOOD)
+    asking = Asking(database, backend)
+    assert (await asking.ask(request())).data == EPIC
+    assert [call.mode for call in backend.calls] == ["grammar", "tool", "prompt", "prompt"]
+    assert [row.mode for row in await asking.ledger()] == ["grammar", "tool", "prompt", "prompt"]
+    assert [call.key.step for call in backend.calls] == [0, 0, 0, 1]
+
+
+async def test_a_profile_caps_the_turns_of_a_task(database: Database) -> None:
+    asking = Asking(database, Answering(BAD, BAD))
+    with pytest.raises(InvalidAnswer, match="after 2 answers"):
+        await asking.ask(request(profile=replace(PROFILE, max_turns=2), reasks=5))
+
+
+async def test_what_the_schema_lost_and_what_was_estimated_is_kept_with_the_call(database: Database) -> None:
+    lost = ("$.title: minLength is not checked",)
+    answer = Answer(GOOD, SPENT, "a model", weakened=lost, thinking_estimated=True)
+    asking = Asking(database, Answering(answer))
+    await asking.ask(request(route="light"))
     [row] = await asking.ledger()
-    assert (row.outcome, row.input_tokens, row.error) == (error.code, 100, "no")
+    assert (row.route, row.cascade_step, row.reason, row.mode) == ("light", 0, None, "grammar")
+    assert (row.weakened, row.thinking_estimated) == (list(lost), True)
 
 
 @pytest.mark.parametrize("error", [RateLimited, Overloaded, BackendDown])
@@ -275,13 +278,12 @@ async def test_text_that_no_database_holds_is_judged_and_billed_like_any_other(
 
 
 async def test_a_message_that_no_database_holds_is_still_in_the_ledger(database: Database) -> None:
-    asking = Asking(database, Answering(Refused("no\x00 \ud800")))
+    asking = Asking(database, Answering(Refused("no\x00 \ud800"), name="anthropic"))
     with pytest.raises(Refused):
-        await asking.ask(request())
+        await asking.ask(request(profile=PAID))
     assert [row.error for row in await asking.ledger()] == [r"no\u0000 \ud800"]
 
 
-PAID = replace(PROFILE, backend="anthropic", model="claude-sonnet-4-5")
 PRICED = {"input": 3.0, "output": 15.0}
 
 

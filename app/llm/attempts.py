@@ -1,0 +1,172 @@
+"""One question to one backend: within the limits, reserved before, settled after, tried again at need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+
+from app.digests import writable
+from app.errors import unknown
+from app.failpoints import failpoint
+from app.limits.limits import CallLimits
+from app.limits.slot import Slot
+from app.llm.errors import BackendDown, DeadlineExceeded, InvalidAnswer, LLMError
+from app.llm.request import Patience, Request
+from app.llm.spending import Spent, at_most, price
+from app.llm.types import JSON, Answer, Backend, BackendName, Call
+from app.settings import Settings
+from app.usage.recorder import CallRecord, Settlement, UsageRecorder
+from app.usage.tokens import Tokens
+
+MAX_RETRY_AFTER_S = 30.0
+"""A server that asks for more patience than this gets no second request."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """An answer, and the row of the ledger that is still open for it."""
+
+    answer: Answer
+    usage_id: int | None
+    """None: it was paid before, by an earlier try of the phase."""
+
+
+class Attempts:
+    """Sends calls to the backends. Each failure has a row of its own in the ledger."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        backends: Mapping[BackendName, Backend],
+        recorder: UsageRecorder,
+        patience: Patience,
+        limits: CallLimits | None,
+    ) -> None:
+        self._settings = settings
+        self._backends = backends
+        self._recorder = recorder
+        self._patience = patience
+        self._limits = limits
+
+    async def get(self, request: Request, call: Call, record: CallRecord, spent: Spent) -> Received:
+        """Try until the backend answers, within our patience. Raises the last `LLMError`."""
+        backend = self._backend(call.profile.backend)
+        stored = await self._recorder.stored_answer(record)
+        if stored is not None:
+            return Received(_restore(stored), None)
+        for attempt in range(1, self._patience.attempts + 1):
+            try:
+                return await self._once(backend, request, call, record, spent)
+            except LLMError as error:
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def settle(
+        self, received: Received, call: Call, record: CallRecord, spent: Spent, errors: tuple[str, ...]
+    ) -> None:
+        """Write down what the answer took, and keep it, so that a resumed run does not pay for it again."""
+        answer = received.answer
+        if received.usage_id is None:
+            return
+        cost = price(call.profile, answer.tokens)
+        spent.add(answer.tokens, cost)
+        settlement = Settlement(
+            outcome="invalid_answer" if errors else "ok",
+            tokens=answer.tokens,
+            cost=cost,
+            error="; ".join(errors)[:2000] or None,
+            request_id=answer.request_id,
+            weakened=answer.weakened,
+            thinking_estimated=answer.thinking_estimated,
+        )
+        kept = {"text": answer.text, "model": answer.model, "tokens": asdict(answer.tokens)}
+        await self._recorder.settle(received.usage_id, record, settlement, kept)
+
+    async def _once(
+        self, backend: Backend, request: Request, call: Call, record: CallRecord, spent: Spent
+    ) -> Received:
+        most = at_most(call)
+        async with self._slot(request, call, most) as slot:  # before the ledger: what waits costs nothing
+            usage_id = await self._recorder.open(
+                record, tokens=most.input + most.output, cost=price(call.profile, most)
+            )
+            if usage_id is None:  # while this one waited, an earlier try, thought dead, got the answer
+                return Received(await self._replay(record), None)
+            try:
+                answer = await self._send(backend, call)
+            except LLMError as error:
+                await self._settle_failure(error, usage_id, call, record, spent)
+                raise
+            if slot is not None:
+                slot.used(answer.tokens.total_input + answer.tokens.output)
+        return Received(answer, usage_id)
+
+    async def _settle_failure(
+        self, error: LLMError, usage_id: int, call: Call, record: CallRecord, spent: Spent
+    ) -> None:
+        if error.reply_lost:  # it may have been billed: its row stays open
+            return
+        tokens = error.tokens or Tokens()
+        cost = price(call.profile, tokens)
+        spent.add(tokens, cost)
+        await self._recorder.settle(
+            usage_id, record, Settlement(error.code, tokens, cost, writable(error.message)[:2000])
+        )
+
+    async def _replay(self, record: CallRecord) -> Answer:
+        stored = await self._recorder.stored_answer(record)
+        if stored is None:  # pruned in this moment: the run has ended long ago
+            raise BackendDown("the answer that an earlier try got is gone")
+        return _restore(stored)
+
+    def _pause(self, error: LLMError, attempt: int) -> float | None:
+        """Seconds before the next attempt; None: give up."""
+        worth_it = error.retryable or isinstance(error, InvalidAnswer)  # a server that lost its own grammar
+        if not worth_it or attempt == self._patience.attempts:
+            return None
+        asked = error.retry_after_s
+        if asked is not None and asked > MAX_RETRY_AFTER_S:
+            return None
+        return float(max(asked or 0.0, self._patience.backoff_s * 2 ** (attempt - 1)))
+
+    def _slot(self, request: Request, call: Call, most: Tokens) -> AbstractAsyncContextManager[Slot | None]:
+        """The right to one attempt; the backend's deadline begins once it is granted."""
+        if self._limits is None:
+            return nullcontext()
+        return self._limits.slot(
+            backend=call.profile.backend,
+            profile=call.profile.name,
+            tokens=most.input + most.output,
+            priority=request.priority,
+            group=request.group,
+        )
+
+    def _backend(self, name: BackendName) -> Backend:
+        if name not in self._backends:
+            raise unknown("LLM backend", name, self._backends)
+        return self._backends[name]
+
+    async def _send(self, backend: Backend, call: Call) -> Answer:
+        profile = call.profile
+        deadline = profile.timeout_s or (
+            self._settings.api_timeout_s if profile.backend == "anthropic" else self._settings.local_timeout_s
+        )
+        try:
+            async with asyncio.timeout(deadline):
+                with failpoint("model.call"):
+                    answer = await backend.answer(call)
+                return replace(answer, text=writable(answer.text))
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"{profile.backend} gave no complete answer within {deadline:g} s "
+                f"(profile {profile.name}); the reply may have been billed"
+            ) from error
+
+
+def _restore(stored: Mapping[str, JSON]) -> Answer:
+    return Answer(text=stored["text"], model=stored["model"], tokens=Tokens(**stored["tokens"]))
