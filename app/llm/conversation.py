@@ -95,13 +95,15 @@ class Conversation:
                     return judged
 
     def _call(self, step: int) -> Call:
+        mode = self.modes[self._mode]
+        in_words = self.request.system_in_words if mode == "prompt" else None
         return Call(
             profile=self._profile,
-            system=self.request.system,
+            system=in_words or self.request.system,
             messages=self._messages,
             schema_name=self.request.schema.name,
             schema=self.request.schema.json_schema(),
-            mode=self.modes[self._mode],
+            mode=mode,
             key=replace(self.request.key, step=step),
         )
 

@@ -101,6 +101,8 @@ class Request:
     route: str | None = None
     """Name of the route that chose the profile."""
     cascade: Cascade = field(default_factory=Cascade)
+    system_in_words: str | None = None
+    """The stable prefix where no grammar binds the answer; None: it is the same."""
     deliverable: str = "the JSON document"
     """What is asked for, in words, when a local model has to be told twice."""
     cache: bool = False

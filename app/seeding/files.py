@@ -31,7 +31,7 @@ from app.settings import ROOT
 
 SEEDS = ROOT / "seeds"
 TASK_MARK = "<!-- task -->"
-SYSTEM_VARIABLES = frozenset({"schema", "schema_name"})
+SYSTEM_VARIABLES = frozenset({"schema", "schema_name", "constrained"})
 """The stable prefix may use nothing that changes from call to call, and the task part not these."""
 
 T = TypeVar("T")

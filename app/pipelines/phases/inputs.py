@@ -17,6 +17,7 @@ PROMPT_TOKENS = 4_000
 SAMPLE: dict[str, Any] = {
     "schema": '{"type":"object"}',
     "schema_name": "EpicDeliverable",
+    "constrained": True,
     "epic_description": "Add a health check endpoint",
     "previous_artifacts": {
         "epic": {"title": "t", "goal": "g", "user_stories": [], "acceptance_criteria": []},

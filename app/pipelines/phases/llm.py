@@ -13,7 +13,7 @@ from app.errors import Invalid
 from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
 from app.llm.request import Accept, Cascade, CascadeStep, NotAccepted, Repair, Request
-from app.llm.types import CallKey, Profile
+from app.llm.types import CallKey, Profile, Schema
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.inputs import variables
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
@@ -72,15 +72,17 @@ class LlmPhase:
         if prompt is None or spec.output is None or spec.profile is None:
             raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
         schema = spec.output.contract()
-        text = json.dumps(schema.json_schema(), separators=(",", ":"), ensure_ascii=False)
         values = await variables(context, prompt.variables)
         return Request(
             profile=_profile(spec.profile, spec.limits.max_output_tokens),
             route=spec.route.name if spec.route else None,
             cascade=_cascade(context),
             role=prompt.role,
-            system=await self._renderer.render(
-                prompt.system, {"schema": text, "schema_name": schema.name}, name=f"{prompt.role}.system"
+            system=await self._system(prompt, schema, constrained=True),
+            system_in_words=(
+                await self._system(prompt, schema, constrained=False)
+                if "constrained" in prompt.variables
+                else None
             ),
             task=await self._renderer.render(prompt.task, values, name=f"{prompt.role}.task"),
             schema=schema,
@@ -97,6 +99,12 @@ class LlmPhase:
             cache=spec.limits.cache and context.round == 0,
             deliverable="code" if spec.apply else f"the {schema.name}",
         )
+
+    async def _system(self, prompt: PromptPin, schema: Schema, *, constrained: bool) -> str:
+        """The stable prefix. Only what no grammar binds is asked for its steps of reasoning."""
+        text = json.dumps(schema.json_schema(), separators=(",", ":"), ensure_ascii=False)
+        values = {"schema": text, "schema_name": schema.name, "constrained": constrained}
+        return await self._renderer.render(prompt.system, values, name=f"{prompt.role}.system")
 
     def _repair(self, prompt: PromptPin, schema_name: str) -> Repair:
         async def render(errors: Sequence[str]) -> str:
