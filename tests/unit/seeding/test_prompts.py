@@ -58,7 +58,7 @@ def test_a_prompt_renders_on_the_sample_repository(role, seeds, variables):
 
     system, task = render(prompt, values)
 
-    assert f"Output ONLY valid JSON matching {schema.name}" in system
+    assert f"Output ONLY valid JSON matching {schema.name}, minified." in system
     assert values["schema"] in system
     for name in set(prompt.variables) - {"schema", "schema_name", "constrained"}:
         assert leaf(variables[name]) in task, name
@@ -125,6 +125,14 @@ def test_the_example_of_a_prompt_is_valid_against_its_schema(role, seeds):
 
     assert schema_of(prompt, seeds).validate(document) == document
 
+@every_role
+def test_the_json_of_a_prompt_has_no_space_that_costs_tokens(role, seeds):
+    line = next(line for line in seeds.prompts[role].system.splitlines() if line.startswith("Example: "))
+    examples = re.findall(r"\{.*?\}", line) if role == "repair" else [line.removeprefix("Example: ")]
+
+    for example in examples:
+        assert example == json.dumps(json.loads(example), ensure_ascii=False, separators=(",", ":"))
+
 
 @pytest.mark.parametrize("role", ["architect", "developer", "rework", "qa"])
 def test_hostile_text_can_not_end_the_block_it_stands_in(role, seeds, variables):
@@ -160,11 +168,11 @@ def test_only_where_no_grammar_binds_the_answer_is_reasoning_asked_for_in_number
     free, _ = render(seeds.prompts[role], {**values, "constrained": False})
 
     assert "STEPS" not in bound
-    assert "Output ONLY valid JSON matching X" in bound
+    assert "Output ONLY valid JSON matching X, minified." in bound
     assert re.findall(r"^(\d)\. ", free.partition("STEPS\n")[2].partition("FORMAT")[0], re.MULTILINE) == list(
         "1234"
     )
-    assert "Output valid JSON matching X in one fenced block." in free
+    assert "Output valid JSON matching X, minified, in one fenced block." in free
     assert "No Markdown" not in free
 
 
@@ -198,3 +206,13 @@ async def test_every_prompt_passes_the_check_that_saving_a_prompt_makes(seeds):
             await check(renderer, Prompt(seed.role, seed.system, seed.task, seed.variables), SAMPLE)
     finally:
         await renderer.close()
+
+
+def test_the_reviewer_reads_the_test_results_once(seeds, variables):
+    results = {"outcome": "passed", "reason": "all twenty passed"}
+    artifacts = {**variables["previous_artifacts"], "test_results": results}
+    given = {"previous_artifacts": artifacts, "test_results": results, "schema": "{}", "schema_name": "X"}
+
+    _, task = render(seeds.prompts["qa"], {**variables, **given})
+
+    assert task.count("all twenty passed") == 1
