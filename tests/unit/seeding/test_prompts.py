@@ -125,6 +125,7 @@ def test_the_example_of_a_prompt_is_valid_against_its_schema(role, seeds):
 
     assert schema_of(prompt, seeds).validate(document) == document
 
+
 @every_role
 def test_the_json_of_a_prompt_has_no_space_that_costs_tokens(role, seeds):
     line = next(line for line in seeds.prompts[role].system.splitlines() if line.startswith("Example: "))
