@@ -139,6 +139,9 @@ class Recording:
     async def models(self) -> list[str]:
         return await self._backend.models()
 
+    async def version(self) -> str:
+        return await self._backend.version()
+
     async def close(self) -> None:
         await self._backend.close()
 

@@ -14,7 +14,7 @@ class LLMError(WorkbenchError):
     status = 502
     code = "llm_error"
     retryable: ClassVar[bool] = False
-    reply_lost: ClassVar[bool] = False
+    reply_lost: bool = False
     """True: the request was sent and may have been billed; its ledger row stays open."""
 
     def __init__(
@@ -85,7 +85,7 @@ class RequestRefused(LLMError):
 
 
 class SchemaRefused(RequestRefused):
-    """The server does not take this schema, or this form of asking for one."""
+    """The server does not take this schema in this mode; another mode may do."""
 
     code = "schema_refused"
 
@@ -106,6 +106,16 @@ class Truncated(LLMError):
     """The answer hit its token limit; its text is never parsed."""
 
     code = "truncated"
+
+
+class LoopDetected(LLMError):
+    """The model repeated itself without end and was stopped.
+
+    `tokens` are estimated from what was received, unless the server counted along. Where the answer is
+    paid for and nobody knows how much was written, `reply_lost` is set.
+    """
+
+    code = "loop_detected"
 
 
 class Refused(LLMError):

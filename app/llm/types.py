@@ -18,7 +18,8 @@ Think = Literal["off", "on", "low", "medium", "high"]
 Role = Literal["user", "assistant"]
 CodeChannel = Literal["json", "blocks"]
 Mode = Literal["grammar", "tool", "prompt"]
-"""What binds the answer to its schema: the server's grammar, a strict tool, or words alone."""
+"""How the server is told of the schema: a format that binds the answer, one tool that takes it as input,
+or not at all, because the prompt says it."""
 
 
 class Schema(Protocol):
@@ -94,8 +95,8 @@ class Call:
     schema_name: str
     schema: Mapping[str, JSON]
     """The full JSON Schema; the backend translates it to what its server takes."""
-    mode: Mode = "grammar"
     key: CallKey = field(default_factory=CallKey)
+    mode: Mode = "grammar"
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,10 @@ class Answer:
     model: str
     """The model's name as the server gave it."""
     request_id: str | None = None
-    thinking_estimated: bool = False
-    """The server does not count thinking apart: the figure is its share of the text."""
     weakened: tuple[str, ...] = ()
     """What the schema lost in translation, in words."""
+    thinking_estimated: bool = False
+    """True: the server does not count thinking apart; its share of the output is by length of the texts."""
 
 
 class Backend(Protocol):
@@ -123,5 +124,8 @@ class Backend(Protocol):
 
     async def models(self) -> list[str]:
         """Names the server offers. Raises `LLMError` when it is down."""
+
+    async def version(self) -> str:
+        """The server's version, or "" where it does not say. Raises `LLMError` when it is down."""
 
     async def close(self) -> None: ...

@@ -51,6 +51,9 @@ class Answering:
     async def models(self) -> list[str]:
         return ["a model"]
 
+    async def version(self) -> str:
+        return ""
+
     async def close(self) -> None:
         return None
 

@@ -106,6 +106,9 @@ class Team:
     async def models(self) -> list[str]:
         return []
 
+    async def version(self) -> str:
+        return ""
+
     async def close(self) -> None:
         return None
 

@@ -23,7 +23,10 @@ SHAPES: dict[str, Shape] = {
 }
 
 FAULTS: dict[str, Fault] = {
-    "400": Fault(400, "invalid_request_error", "the schema is too complex for compilation"),
+    "400": Fault(400, "invalid_request_error", "messages: at least one is required"),
+    "schema_refused": Fault(400, "invalid_request_error", "Schema is too complex for compilation."),
+    "grammar_refused": Fault(400, "invalid_request_error", "The compiled grammar is too large"),
+    "no_tools": Fault(400, "invalid_request_error", "tiny does not support tools"),
     "401": Fault(401, "authentication_error", "invalid api key"),
     "402": Fault(402, "billing_error", "no credit left"),
     "403": Fault(403, "permission_error", "not allowed"),

@@ -7,18 +7,18 @@ from typing import Any
 
 import anthropic
 import httpx2
-from anthropic.types import Message, TextBlock
 
-from app.llm.backends.bodies import UnfitBody
-from app.llm.backends.claude_thinking import thinking
-from app.llm.backends.counts import ESTIMATED, count, estimated
+from app.llm.backends.bodies import UnfitBody, is_stream
+from app.llm.backends.claude_reply import check_stop, take_event, take_message
+from app.llm.backends.claude_request import request_body
 from app.llm.backends.failures import Server, with_models
+from app.llm.backends.modes import translated
+from app.llm.backends.plain import plain
+from app.llm.backends.received import Received, Repeats
 from app.llm.backends.sdk_client import TIMEOUT, http_client
-from app.llm.dialect import to_dialect
-from app.llm.errors import ContextOverflow, InvalidAnswer, LLMError, MissingKey, Refused, Truncated
-from app.llm.types import JSON, Answer, BackendName, Call
+from app.llm.errors import LLMError, MissingKey
+from app.llm.types import Answer, BackendName, Call, Mode
 from app.settings import Settings
-from app.usage.tokens import Tokens
 
 _BROKEN = (
     anthropic.AnthropicError,
@@ -28,6 +28,14 @@ _BROKEN = (
     UnicodeError,
     RecursionError,
 )
+_STATUS = {
+    "invalid_request_error": 400,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""An error within a stream comes with status 200; its type says which status it would have had."""
 _REMEDY = "Check WORKBENCH_ANTHROPIC_API_KEY and WORKBENCH_ANTHROPIC_BASE_URL"
 
 
@@ -41,13 +49,18 @@ class AnthropicBackend:
         self._client: anthropic.AsyncAnthropic | None = None
 
     async def answer(self, call: Call) -> Answer:
-        translated = to_dialect(call.schema, "anthropic")
+        asked = translated(call, "anthropic")
         client = self._connect()
+        received = Received()
         try:
-            reply = await client.messages.create(**_request(call, translated.schema))
+            await self._receive(client, request_body(call, asked.schema), received)
+        except Repeats:
+            raise received.loop(call, paid=True) from None
         except _BROKEN as error:
-            raise await with_models(self._failure(error), call.profile.model, self.models) from error
-        return self._read(reply, call, translated.weakened)
+            failure = self._failure(error, call.mode)
+            raise await with_models(failure, call.profile.model, self.models) from error
+        check_stop(received, call)
+        return received.answer(call, asked.weakened)
 
     async def models(self) -> list[str]:
         client = self._connect()
@@ -58,6 +71,11 @@ class AnthropicBackend:
             raise self._failure(error) from error
         except (AttributeError, TypeError) as error:
             raise self._server.broken("no list of models") from error
+
+    async def version(self) -> str:
+        """The date of the API's version that is spoken."""
+        await self.models()
+        return str(self._connect().default_headers.get("anthropic-version", ""))
 
     async def close(self) -> None:
         if self._client is not None:
@@ -84,82 +102,41 @@ class AnthropicBackend:
             self._client._custom_headers = {}
         return self._client
 
-    def _failure(self, error: Exception) -> LLMError:
+    async def _receive(
+        self, client: anthropic.AsyncAnthropic, body: dict[str, Any], received: Received
+    ) -> None:
+        """One request; raises unless the reply came to its end. Streamed, so that a loop can be stopped."""
+        async with await client.messages.create(**body, timeout=TIMEOUT, stream=True) as stream:
+            received.request_id = stream.response.headers.get("request-id")
+            if is_stream(stream.response.headers):
+                async for event in stream:
+                    take_event(received, plain(event))
+            else:
+                whole = json.loads(await stream.response.aread())
+                if not take_message(received, whole):
+                    raise self._server.broken(_reason(whole) or "it is no message")
+        if not received.ended:
+            raise self._server.lost("it ended before the answer did")
+
+    def _failure(self, error: Exception, mode: Mode = "prompt") -> LLMError:
         match error:
+            case anthropic.APIStatusError(status_code=200):
+                failure = self._server.broke_off(_STATUS.get(error.type or "", 500), _reason(error.body))
+                failure.reply_lost = True  # what was written until then may be billed
+                return failure
             case anthropic.APIStatusError():
-                return self._server.status(error.status_code, _reason(error.body), error.response.headers)
+                return self._server.status(
+                    error.status_code, _reason(error.body), error.response.headers, mode
+                )
             case anthropic.APITimeoutError() if not isinstance(error.__cause__, httpx2.ConnectTimeout):
+                return self._server.silent()
+            case httpx2.ReadTimeout():
                 return self._server.silent()
             case anthropic.APIConnectionError(__cause__=httpx2.ConnectError() | httpx2.ConnectTimeout()):
                 return self._server.unreachable(error.__cause__ or error)
             case UnicodeEncodeError():
                 return self._server.unsendable(error)
         return self._server.lost(error.__cause__ or error)
-
-    def _read(self, reply: object, call: Call, weakened: tuple[str, ...]) -> Answer:
-        """The answer in the reply. The SDK gives text for HTML, and does not check what fields hold."""
-        if isinstance(reply, str):
-            raise self._server.lost("it is no JSON")
-        if not isinstance(reply, Message) or not isinstance(getattr(reply, "content", None), list):
-            raise self._server.broken(_reason(getattr(reply, "model_extra", None)) or "it is no message")
-        text = "".join(block.text for block in reply.content if isinstance(block, TextBlock))
-        usage = getattr(reply, "usage", None)
-        tokens = _tokens(usage) if usage else estimated(call, text)
-        _check_stop(reply, call, tokens)
-        notes = weakened if usage else (*weakened, ESTIMATED)
-        model = str(getattr(reply, "model", "") or call.profile.model)
-        return Answer(text, tokens, model, request_id=reply._request_id, weakened=notes)
-
-
-def _request(call: Call, schema: dict[str, JSON]) -> dict[str, Any]:
-    think, effort = thinking(call.profile)
-    request: dict[str, Any] = {
-        "model": call.profile.model,
-        "max_tokens": call.profile.max_output_tokens,
-        # An empty answer that is asked again would be refused as a message without text.
-        "messages": [{"role": m.role, "content": m.content} for m in call.messages if m.content.strip()],
-        "output_config": {"format": {"type": "json_schema", "schema": schema}, **effort},
-        "thinking": think,
-        "timeout": TIMEOUT,  # without it the SDK refuses long answers that are not streamed
-    }
-    if call.system:
-        stable = {"type": "text", "text": call.system, "cache_control": {"type": "ephemeral"}}
-        request["system"] = [stable]
-    return request
-
-
-def _check_stop(reply: Message, call: Call, tokens: Tokens) -> None:
-    """Raises unless the model ended by itself. The text of a cut answer is never used."""
-    limit, name = call.profile.max_output_tokens, call.profile.name
-    match getattr(reply, "stop_reason", None):
-        case "end_turn" | "stop_sequence":
-            return
-        case "max_tokens":
-            raise Truncated(
-                f"the answer was cut off at {limit:,} tokens, thinking included; "
-                f"raise max_output_tokens of the profile {name!r} or ask for less",
-                tokens=tokens,
-            )
-        case "model_context_window_exceeded":
-            raise ContextOverflow("prompt and answer do not fit the model's context", tokens=tokens)
-        case "refusal":
-            details = getattr(reply, "stop_details", None)
-            category = getattr(details, "category", None) or "no category given"
-            why = getattr(details, "explanation", None) or "no explanation given"
-            raise Refused(f"Claude declined to answer ({category}): {why}", tokens=tokens)
-        case other:
-            raise InvalidAnswer(f"the answer ended with {other!r}, not by itself", tokens=tokens)
-
-
-def _tokens(usage: Any) -> Tokens:
-    details = getattr(usage, "output_tokens_details", None)
-    return Tokens(
-        input=count(getattr(usage, "input_tokens", 0)),
-        cache_read=count(getattr(usage, "cache_read_input_tokens", 0)),
-        cache_write=count(getattr(usage, "cache_creation_input_tokens", 0)),
-        output=count(getattr(usage, "output_tokens", 0)),
-        thinking=count(getattr(details, "thinking_tokens", 0)),
-    )
 
 
 def _reason(body: object) -> str:

@@ -38,5 +38,11 @@ async def capped(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
+def is_stream(headers: Mapping[str, str]) -> bool:
+    """Whether the answer comes in parts; some servers send it whole all the same."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in ("text/event-stream", "application/x-ndjson")
+
+
 def _too_large() -> UnfitBody:
     return UnfitBody(f"the reply is larger than {MAX_BODY // 1024 // 1024} MB")

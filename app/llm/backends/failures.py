@@ -20,7 +20,9 @@ from app.llm.errors import (
     RateLimited,
     ReplyLost,
     RequestRefused,
+    SchemaRefused,
 )
+from app.llm.types import Mode
 
 _OVERFLOW = (
     "prompt is too long",
@@ -32,6 +34,11 @@ _OVERFLOW = (
     "context_length_exceeded",
 )
 _NO_CREDIT = ("credit balance", "insufficient_quota", "billing_error", "exceeded your current quota")
+_NO_SCHEMA = re.compile(
+    r"too complex for compilation|grammar|schema|response_format|output_config\.format|structured output"
+    r"|invalid format|tool_choice|\btools?\b.*\b(support|strict|enable|jinja)|\b(support|enable)\w* tools?\b"
+)
+"""Words of a server that takes the question but not the schema in it, or not in this mode."""
 _KINDS: dict[int, type[LLMError]] = {
     401: AuthenticationFailed,
     402: OutOfCredit,
@@ -81,15 +88,19 @@ class Server:
             line = line.replace(self.secret, "***")
         return line[:500]
 
-    def status(self, status: int, text: str, headers: Mapping[str, str]) -> LLMError:
-        """The error for a reply with this HTTP status and error text."""
-        kind = _kind(status, text.lower())
+    def status(self, status: int, text: str, headers: Mapping[str, str], mode: Mode = "prompt") -> LLMError:
+        """The error for a reply with this HTTP status and error text to a request in this mode."""
+        kind = _kind(status, text.lower(), mode)
         message = f"{self.name} answered {status}: {self.says(text) or 'no reason given'}"
         if 300 <= status < 400:
             message = f"{self.name} answered {status}, a redirect; it is not followed. {self.remedy}"
         elif kind is AuthenticationFailed:
             message = f"{message}. {self.remedy}"
         return kind(message, retry_after_s=retry_after_s(headers))
+
+    def broke_off(self, status: int, text: str) -> LLMError:
+        """The error that a server sent in the middle of its answer; the status is that of its like."""
+        return _kind(status, text.lower(), "prompt")(f"{self.name} broke off its answer: {self.says(text)}")
 
     def unreachable(self, cause: BaseException) -> BackendDown:
         """No connection: nothing was sent."""
@@ -127,11 +138,13 @@ async def with_models(error: LLMError, model: str, models: Callable[[], Awaitabl
     return ModelNotFound(f"no model {model!r}: {error.message}; there are: {known}")
 
 
-def _kind(status: int, text: str) -> type[LLMError]:
+def _kind(status: int, text: str, mode: Mode) -> type[LLMError]:
     if status in (400, 413, 422, 500) and any(mark in text for mark in _OVERFLOW):
         return ContextOverflow
     if status in (400, 403, 429) and any(mark in text for mark in _NO_CREDIT):
         return OutOfCredit
+    if mode != "prompt" and status in (400, 422, 500, 501) and _NO_SCHEMA.search(text):
+        return SchemaRefused
     if status in _KINDS:
         return _KINDS[status]
     if 400 <= status < 500 and status not in _TRANSIENT:

@@ -25,6 +25,9 @@ class LazyBackend:
     async def models(self) -> list[str]:
         return await (await self._get()).models()
 
+    async def version(self) -> str:
+        return await (await self._get()).version()
+
     async def close(self) -> None:
         if self._backend is not None:
             await self._backend.close()

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion
 
-from app.llm.backends.bodies import UnfitBody
-from app.llm.backends.counts import ESTIMATED, count, estimated
+from app.llm.backends.bodies import UnfitBody, is_stream
 from app.llm.backends.failures import Server, with_models
+from app.llm.backends.modes import translated
+from app.llm.backends.openai_reply import check_finish, take_chunk, take_completion
+from app.llm.backends.openai_request import request_body
+from app.llm.backends.plain import at, plain, text_at
+from app.llm.backends.received import Received, Repeats
 from app.llm.backends.sdk_client import TIMEOUT, http_client
-from app.llm.dialect import to_dialect
-from app.llm.errors import InvalidAnswer, LLMError, Refused, Truncated
-from app.llm.types import JSON, Answer, BackendName, Call
+from app.llm.errors import InvalidAnswer, LLMError
+from app.llm.types import Answer, BackendName, Call, Mode
 from app.settings import Settings
-from app.usage.tokens import Tokens
 
 _BROKEN = (
     openai.OpenAIError,
@@ -45,15 +46,24 @@ class OpenAIBackend:
         self._key = secret.get_secret_value().strip() if secret else ""
         self._server = Server("the OpenAI-compatible server", settings.openai_base_url, _REMEDY, self._key)
         self._local = "//api.openai.com" not in settings.openai_base_url
+        self._fingerprint = ""
         self._client: openai.AsyncOpenAI | None = None
 
     async def answer(self, call: Call) -> Answer:
-        translated = to_dialect(call.schema, "openai")
+        asked = translated(call, "openai")
+        paid = not self._local or call.profile.price_usd_per_mtok is not None
+        received = Received()
         try:
-            reply = await self._connect().chat.completions.create(**self._request(call, translated.schema))
+            await self._receive(request_body(call, asked.schema, local=self._local), received)
+        except Repeats:
+            raise received.loop(call, paid=paid) from None
         except _BROKEN as error:
-            raise await with_models(self._failure(error), call.profile.model, self.models) from error
-        return self._read(reply, call, translated.weakened)
+            failure = self._failure(error, call.mode)
+            if _is_broken_off(error):
+                failure.tokens, failure.reply_lost = received.tokens(call), paid
+            raise await with_models(failure, call.profile.model, self.models) from error
+        check_finish(received, call)
+        return received.answer(call, asked.weakened)
 
     async def models(self) -> list[str]:
         try:
@@ -63,6 +73,13 @@ class OpenAIBackend:
             raise self._failure(error) from error
         except (AttributeError, TypeError) as error:
             raise self._server.broken("no list of models") from error
+
+    async def version(self) -> str:
+        """What llama.cpp was built from, or the fingerprint of the last answer; other servers do not say."""
+        known = await self._build_info() if self._local else ""
+        if not known:
+            await self.models()
+        return known or self._fingerprint
 
     async def close(self) -> None:
         if self._client is not None:
@@ -84,111 +101,63 @@ class OpenAIBackend:
             self._client.organization = self._client.project = None
         return self._client
 
-    def _request(self, call: Call, schema: dict[str, JSON]) -> dict[str, Any]:
-        profile = call.profile
-        system = [{"role": "system", "content": call.system}] if call.system else []
-        request: dict[str, Any] = {
-            "model": profile.model,
-            "messages": [*system, *({"role": m.role, "content": m.content} for m in call.messages)],
-            "max_tokens": profile.max_output_tokens,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": _schema_name(call), "strict": True, "schema": schema},
-            },
-            "reasoning_effort": {"off": "none", "on": "medium"}.get(profile.think, profile.think),
-        }
-        if self._local:
-            # Read by the chat template; OpenAI itself refuses a field that it does not know.
-            request["extra_body"] = {"chat_template_kwargs": {"enable_thinking": profile.think != "off"}}
-        if profile.temperature is not None:
-            request["temperature"] = profile.temperature
-        return request
+    async def _receive(self, body: dict[str, Any], received: Received) -> None:
+        """One request; raises unless the reply came to its end. Streamed, so that a loop can be stopped."""
+        create = self._connect().chat.completions.create
+        async with await create(**body, stream=True, stream_options={"include_usage": True}) as stream:
+            received.request_id = stream.response.headers.get("x-request-id")
+            if is_stream(stream.response.headers):
+                async for event in stream:
+                    chunk = plain(event)
+                    self._fingerprint = text_at(chunk, "system_fingerprint") or self._fingerprint
+                    take_chunk(received, chunk)
+            else:
+                whole = json.loads(await stream.response.aread())
+                if not take_completion(received, whole):
+                    raise self._server.broken(_reason(whole) or "it holds no choice")
+        if not received.ended:
+            raise self._server.lost("it ended before the answer did")
 
-    def _failure(self, error: Exception) -> LLMError:
+    async def _build_info(self) -> str:
+        """From llama.cpp's `/props`, which is beside `/v1`; empty for other servers."""
+        parts = urlsplit(self._server.url)
+        props = urlunsplit(parts._replace(path=parts.path.rstrip("/").removesuffix("/v1") + "/props"))
+        try:
+            reply = await self._connect().get(props, cast_to=object, options={"timeout": TIMEOUT})
+        except _BROKEN:
+            return ""
+        return text_at(reply, "build_info")
+
+    def _failure(self, error: Exception, mode: Mode = "prompt") -> LLMError:
         match error:
-            case openai.APIStatusError() if _UNREADABLE in str(error.body):
+            case openai.APIError(body=body) if _UNREADABLE in str(body):
                 return InvalidAnswer(
-                    "the server could not read what the model wrote", errors=(_reason(error.body),)
+                    "the server could not read what the model wrote", errors=(_reason(body),)
                 )
             case openai.APIStatusError():
-                return self._server.status(error.status_code, _reason(error.body), error.response.headers)
+                return self._server.status(
+                    error.status_code, _reason(error.body), error.response.headers, mode
+                )
             case openai.APITimeoutError() if not isinstance(error.__cause__, httpx2.ConnectTimeout):
                 return self._server.silent()
             case openai.APIConnectionError(__cause__=httpx2.ConnectError() | httpx2.ConnectTimeout()):
                 return self._server.unreachable(error.__cause__ or error)
             case UnicodeEncodeError():
                 return self._server.unsendable(error)
+        if _is_broken_off(error):
+            return self._server.broke_off(_status(error), _reason(getattr(error, "body", None)))
         return self._server.lost(error.__cause__ or error)
 
-    def _read(self, reply: object, call: Call, weakened: tuple[str, ...]) -> Answer:
-        """The answer in the reply. The SDK gives text for HTML, and does not check what fields hold."""
-        if isinstance(reply, str):
-            raise self._server.lost("it is no JSON")
-        if not isinstance(reply, ChatCompletion) or not isinstance(getattr(reply, "choices", None), list):
-            raise self._server.broken(
-                _reason(getattr(reply, "model_extra", None)) or "it is no chat completion"
-            )
-        message = getattr(reply.choices[0], "message", None) if reply.choices else None
-        if message is None:
-            raise self._server.broken("it holds no choice")
-        text = _text(message)
-        usage = getattr(reply, "usage", None)
-        tokens = _tokens(usage) if usage else estimated(call, text)
-        _check_finish(getattr(reply.choices[0], "finish_reason", None), message, call, tokens)
-        notes = weakened if usage else (*weakened, ESTIMATED)
-        model = str(getattr(reply, "model", "") or call.profile.model)
-        return Answer(text, tokens, model, request_id=_request_id(reply), weakened=notes)
+
+def _is_broken_off(error: Exception) -> bool:
+    """Whether the server sent an error within its stream; the SDK has no class for that."""
+    return type(error) is openai.APIError
 
 
-def _schema_name(call: Call) -> str:
-    """The server takes at most 64 letters, digits, dashes and underscores."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", call.schema_name)[:64] or "answer"
-
-
-def _text(message: Any) -> str:
-    """The content; some servers put the whole JSON into the reasoning and leave the content empty."""
-    content = getattr(message, "content", None) or ""
-    extra = getattr(message, "model_extra", None) or {}
-    reasoning = extra.get("reasoning_content") or extra.get("reasoning") or ""
-    if not str(content).strip() and str(reasoning).lstrip().startswith("{"):
-        return str(reasoning)
-    return str(content)
-
-
-def _check_finish(reason: str | None, message: Any, call: Call, tokens: Tokens) -> None:
-    """Raises unless the model ended by itself. The text of a cut answer is never used."""
-    if refusal := getattr(message, "refusal", None):
-        raise Refused(f"the model declined to answer: {refusal}", tokens=tokens)
-    match reason:
-        case "stop":
-            return
-        case "length":
-            raise Truncated(
-                f"the answer was cut off: {tokens.output:,} tokens, thinking included; raise "
-                f"max_output_tokens of the profile {call.profile.name!r} or the server's context",
-                tokens=tokens,
-            )
-        case "content_filter":
-            raise Refused("the server's content filter withheld the answer", tokens=tokens)
-        case other:
-            raise InvalidAnswer(f"the answer ended with {other!r}, not by itself", tokens=tokens)
-
-
-def _tokens(usage: Any) -> Tokens:
-    prompt = count(getattr(usage, "prompt_tokens", 0))
-    cached = count(getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", 0))
-    reasoning = getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", 0)
-    return Tokens(
-        input=max(prompt - cached, 0),
-        cache_read=cached,
-        output=count(getattr(usage, "completion_tokens", 0)),
-        thinking=count(reasoning),
-    )
-
-
-def _request_id(reply: ChatCompletion) -> str | None:
-    """The header's id, else the id of the completion, which local servers send."""
-    return reply._request_id or getattr(reply, "id", None)
+def _status(error: Exception) -> int:
+    """The HTTP status that llama.cpp puts into the body of such an error; 500 where there is none."""
+    code = at(getattr(error, "body", None), "code")
+    return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
 def _reason(body: object) -> str:

@@ -42,6 +42,9 @@ class RecordedBackend:
     async def models(self) -> list[str]:
         return sorted({entry.model or "recorded" for entry in self._cassette().entries})
 
+    async def version(self) -> str:
+        return "recorded"
+
     async def close(self) -> None:
         self._read = None
 

@@ -55,6 +55,9 @@ class Looking:
     async def models(self) -> list[str]:
         return ["a model"]
 
+    async def version(self) -> str:
+        return ""
+
     async def close(self) -> None:
         return None
 

@@ -25,6 +25,7 @@ from app.llm.errors import (
     Refused,
     ReplyLost,
     RequestRefused,
+    SchemaRefused,
     Truncated,
 )
 from app.llm.parser import LLMResponseParser
@@ -182,7 +183,10 @@ async def test_after_a_rate_limit_the_same_backend_answers_again(start: Start) -
         ("html-502", BackendDown),
         ("error_200", BackendDown),
         ("error_list", BackendDown),
-        ("error_text", RequestRefused),
+        ("error_text", SchemaRefused),
+        ("schema_refused", SchemaRefused),
+        ("grammar_refused", SchemaRefused),
+        ("no_tools", SchemaRefused),
         ("no_object", BackendDown),
         ("no_content", BackendDown),
         ("no_choices", BackendDown),

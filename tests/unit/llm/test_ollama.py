@@ -42,7 +42,7 @@ async def failure(asked: Call, *scenarios: str | Shape) -> LLMError:
 async def test_context_limits_and_no_silent_cutting_are_always_asked_for() -> None:
     _, body = await ask(call(temperature=0.2))
     assert body["options"] == {"num_ctx": 4_096, "num_predict": 512, "temperature": 0.2}
-    assert (body["truncate"], body["shift"], body["stream"]) == (False, False, False)
+    assert (body["truncate"], body["shift"], body["stream"]) == (False, False, True)
     assert body["format"]["properties"] == SCHEMA["properties"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.llm.backends.openai import OpenAIBackend
+from app.llm.backends.openai_request import request_body
 from app.llm.errors import BackendDown, InvalidAnswer, LLMError, Refused
 from app.llm.types import Answer, Call, Message, Profile, Think
 from app.settings import Settings
@@ -54,8 +55,8 @@ async def test_reasoning_is_always_said_in_both_ways_local_servers_read(
 
 
 def test_a_field_that_openai_itself_does_not_know_is_not_sent_there() -> None:
-    backend = OpenAIBackend(Settings(_env_file=None, openai_base_url="https://api.openai.com/v1"))
-    assert "extra_body" not in backend._request(call(), {})
+    assert "extra_body" in request_body(call(), {}, local=True)
+    assert "extra_body" not in request_body(call(), {}, local=False)
 
 
 @pytest.mark.parametrize(("name", "sent"), [("a name: long" * 9, 64), ("", 6)])

@@ -177,6 +177,9 @@ class Scripted:
     async def models(self) -> list[str]:
         return ["tiny"]
 
+    async def version(self) -> str:
+        return ""
+
     async def close(self) -> None:
         self.closed = True
 
