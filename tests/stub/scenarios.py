@@ -19,6 +19,13 @@ SHAPES: dict[str, Shape] = {
     "fenced": Shape(text=f"Here it is:\n```json\n{OK}\n```\nAnything else?"),
     "no_usage": Shape(usage=False),
     "json_in_thinking": Shape(text="", thinking=OK),
+    "stream_error": Shape(broken="api_error"),
+    "stream_overloaded": Shape(broken="overloaded_error"),
+    "stream_malformed": Shape(broken="malformed"),
+    "loop": Shape(text="I am sorry. ", loop="text"),
+    "loop_thinking": Shape(thinking="Let me see. ", loop="thinking"),
+    "no_call": Shape(calls=0),
+    "two_calls": Shape(calls=2),
     "silent_truncation": Shape(tokens=Tokens(input=2_050, output=12)),
 }
 
@@ -59,7 +66,15 @@ FAULTS: dict[str, Fault] = {
     "redirect": Fault(307, headers={"location": "http://127.0.0.2:9/elsewhere"}, body=b""),
 }
 
-MANNERS: dict[str, Manner] = {"cut": "cut", "drop": "drop", "drip": "drip", "flood": "flood"}
-"""A good answer, badly sent: cut off, closed before a byte, a byte at a time, or without end."""
+MANNERS: dict[str, Manner] = {
+    "cut": "cut",
+    "stream_end": "end",
+    "drop": "drop",
+    "drip": "drip",
+    "flood": "flood",
+    "unstreamed": "unstreamed",
+}
+"""A good answer, badly sent: cut off, ended too early, closed before a byte, in spaces without end, slow or
+fast, or whole although a stream was asked for."""
 
 NAMES = [*SHAPES, *FAULTS, *MANNERS]

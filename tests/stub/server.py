@@ -13,10 +13,11 @@ from typing import Any, Self
 
 from app.usage.tokens import Tokens
 from tests.stub.scenarios import FAULTS, MANNERS, SHAPES
-from tests.stub.shapes import Fault, Reply, Shape, as_json, billed
-from tests.stub.wires import WIRES, prompt
+from tests.stub.shapes import Fault, Manner, Reply, Shape, as_json, billed
+from tests.stub.wires import WIRES, called_tool, prompt
 
 DRIP_S = 0.02
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Stub:
     """`async with Stub("ollama", "429") as stub`: then `stub.url` answers until the block ends.
 
     Each chat request takes the next of `scenarios`, by name or as a `Shape`; the last one stays. Shapes of
-    a script end with an error instead. `models` names the fault that a request for the models meets.
+    a script end with an error instead. `models` names the fault that a request for the models meets;
+    `elsewhere` is the URL that redirects lead to.
     """
 
     def __init__(
@@ -39,12 +41,15 @@ class Stub:
         protocol: str,
         *scenarios: str | Shape,
         models: str = "ok",
+        elsewhere: str = "",
         script: Sequence[Shape] | None = None,
         port: int = 0,
     ) -> None:
         self.protocol = protocol
         self.requests: list[Request] = []
         """Chat requests, in order."""
+        self.seen: list[Request] = []
+        """All requests, whatever they asked for."""
         self.bill = Tokens()
         """What the server would charge: every answer that was made, also one that got lost."""
         self.hung_up = asyncio.Event()
@@ -53,6 +58,7 @@ class Stub:
         self._next: deque[str | Shape] = deque(script if script is not None else scenarios or ("ok",))
         self._scripted = script is not None
         self._models = models
+        self._elsewhere = elsewhere
         self._port = port
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -88,6 +94,9 @@ class Stub:
             await writer.wait_closed()
 
     def _reply(self, request: Request) -> Reply:
+        self.seen.append(request)
+        if request.path == self._wire.version:
+            return _whole(200, as_json(self._wire.version_body))
         if request.path.split("?")[0] == self._wire.models:
             fault = FAULTS.get(self._models)
             return self._fault(fault) if fault else _whole(200, as_json(self._wire.model_list()))
@@ -101,11 +110,34 @@ class Stub:
         shape = SHAPES.get(wanted, Shape()) if isinstance(wanted, str) else wanted
         tokens = billed(shape, prompt(request.body))
         self.bill += tokens
-        body = as_json(self._wire.answer(shape, tokens, str(request.body.get("model", ""))))
+        called = called_tool(request.body, shape)
+        whole = self._wire.answer(shape, tokens, str(request.body.get("model", "")), called)
+        if request.body.get("stream") and manner != "unstreamed":
+            return self._stream(shape, whole, manner)
+        body = as_json(whole)
         headers = _headers(len(body))
         if manner in ("drip", "flood"):
             del headers["content-length"]
         return Reply(200, body, headers, manner)
+
+    def _stream(self, shape: Shape, whole: dict[str, Any], manner: Manner) -> Reply:
+        kind, parts, error = self._wire.stream(whole)
+        headers = {"content-type": kind, "request-id": "req_stub", "transfer-encoding": "chunked"}
+        middle = len(parts) // 2
+        if shape.broken:
+            bad = b"data: {\n\n" if kind != "application/x-ndjson" else b"{\n"
+            if shape.broken != "malformed":
+                bad = error(shape.broken, f"{shape.broken}: something broke")
+            parts = [*parts[:middle], bad]
+        if manner in ("cut", "end"):
+            parts = parts[:middle]
+        if manner in ("drip", "flood"):
+            del headers["transfer-encoding"]
+        if shape.loop:
+            first = (shape.thinking if shape.loop == "thinking" else shape.text)[:8]
+            again = next(part for part in parts if first.encode() in part)
+            return Reply(200, b"", headers, "loop", tuple(parts[: parts.index(again)]), again)
+        return Reply(200, b"", headers, manner, tuple(parts))
 
     def _take(self) -> str | Shape:
         if self._scripted:
@@ -114,7 +146,10 @@ class Stub:
 
     def _fault(self, fault: Fault) -> Reply:
         body = fault.body if fault.body is not None else as_json(self._wire.error(fault))
-        return _whole(fault.status, body, {"content-type": fault.content_type} | fault.headers)
+        headers = {"content-type": fault.content_type} | fault.headers
+        if "location" in headers and self._elsewhere:
+            headers["location"] = self._elsewhere
+        return _whole(fault.status, body, headers)
 
     async def _send(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Send the reply in its manner. False when the connection is to be closed."""
@@ -123,10 +158,15 @@ class Stub:
         head = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
         writer.write(f"HTTP/1.1 {reply.status} Stub\r\n{head}\r\n".encode())
         match reply.manner:
-            case "whole":
-                writer.write(reply.body)
+            case "whole" | "unstreamed" | "end":
+                writer.write(reply.body + _chunked(reply))
                 await writer.drain()
                 return True
+            case "cut" if reply.parts:
+                writer.write(_chunked(reply).removesuffix(LAST_CHUNK))
+                await writer.drain()
+            case "loop":
+                await self._loop(reply, writer)
             case "cut":
                 writer.write(reply.body[: len(reply.body) // 2])
                 await writer.drain()
@@ -146,6 +186,17 @@ class Stub:
             await asyncio.wait([gone], timeout=DRIP_S)
         with contextlib.suppress(ConnectionError):
             await gone
+        self.hung_up.set()
+
+    async def _loop(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+        """The same part until the client leaves; each is one more token on the bill."""
+        writer.write(_chunked(reply).removesuffix(LAST_CHUNK))
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(_chunk(reply.again))
+                self.bill += Tokens(output=1)
+                await writer.drain()
+                await asyncio.sleep(0)
         self.hung_up.set()
 
     async def _flood(self, writer: asyncio.StreamWriter) -> None:
@@ -169,6 +220,14 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     return Request(method, path, headers, json.loads(body) if body else {})
+
+
+def _chunked(reply: Reply) -> bytes:
+    return b"".join(_chunk(part) for part in reply.parts) + LAST_CHUNK if reply.parts else b""
+
+
+def _chunk(part: bytes) -> bytes:
+    return f"{len(part):x}\r\n".encode() + part + b"\r\n"
 
 
 def _headers(length: int) -> dict[str, str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.usage.tokens import Tokens
 
-Manner = Literal["whole", "cut", "drop", "drip", "flood"]
+Manner = Literal["whole", "cut", "end", "drop", "drip", "flood", "unstreamed", "loop"]
 
 OK = '{"verdict": "pass", "notes": ["fine"]}'
 """The answer when nobody sets one."""
@@ -25,6 +24,12 @@ class Shape:
     tokens: Tokens | None = None
     """None: counted from the texts."""
     usage: bool = True
+    calls: int = 1
+    """How often the tool of the request is called, where it has one; 0: text comes instead."""
+    broken: str = ""
+    """What comes in the middle of a stream instead of its rest: a kind of error, or `malformed`."""
+    loop: Literal["", "text", "thinking"] = ""
+    """Which of the two is repeated for ever."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,18 @@ class Reply:
     body: bytes
     headers: dict[str, str]
     manner: Manner = "whole"
-
-    def chunks(self) -> Iterator[bytes]:
-        for place in range(len(self.body)):
-            yield self.body[place : place + 1]
+    parts: tuple[bytes, ...] = ()
+    """Of a stream; the body is empty then."""
+    again: bytes = b""
+    """The part that a loop repeats."""
 
 
 def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+def pieces(text: str, size: int = 8) -> list[str]:
+    return [text[place : place + size] for place in range(0, len(text), size)]
 
 
 def billed(shape: Shape, prompt: str) -> Tokens:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.usage.tokens import Tokens
 from tests.stub.shapes import Fault, Shape
+from tests.stub.streams import Streamed, claude_stream, ollama_stream, openai_stream
 
 MODELS = ["tiny", "claude-haiku-5-5", "qwen3:8b"]
 
@@ -29,10 +31,14 @@ class Wire:
     """Path of a chat request."""
     models: str
     """Path of the model list."""
-    answer: Callable[[Shape, Tokens, str], dict[str, Any]]
-    """Body of a good answer, from the shape, its counts and the model's name."""
+    answer: Callable[[Shape, Tokens, str, str], dict[str, Any]]
+    """Body of a good answer, from the shape, its counts, the model's name and the tool that is called."""
     error: Callable[[Fault], dict[str, Any]]
     model_list: Callable[[], dict[str, Any]]
+    stream: Streamed
+    version: str = ""
+    """Path of the server's version."""
+    version_body: dict[str, str] = field(default_factory=dict)
 
 
 def prompt(body: dict[str, Any]) -> str:
@@ -42,11 +48,22 @@ def prompt(body: dict[str, Any]) -> str:
     return "\n".join([*parts, *(str(message["content"]) for message in body.get("messages", []))])
 
 
-def _claude_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
+def called_tool(body: dict[str, Any], shape: Shape) -> str:
+    """The tool that a good answer to this request calls; empty: none."""
+    tools = body.get("tools") or []
+    if not tools or not shape.calls or shape.stop != "end" or not shape.text.startswith("{"):
+        return ""
+    return str(tools[0].get("name") or tools[0]["function"]["name"])
+
+
+def _claude_answer(shape: Shape, tokens: Tokens, model: str, tool: str) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     if shape.thinking:
         content.append({"type": "thinking", "thinking": shape.thinking, "signature": "c2ln"})
-    if shape.text:
+    if tool:
+        call = {"type": "tool_use", "id": "toolu_stub", "name": tool, "input": json.loads(shape.text)}
+        content += [call] * shape.calls
+    elif shape.text:
         content.append({"type": "text", "text": shape.text, "citations": None})
     refusal = {"type": "refusal", "category": "cyber", "explanation": "it may do harm"}
     body = {
@@ -55,7 +72,7 @@ def _claude_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
         "role": "assistant",
         "model": model,
         "content": content,
-        "stop_reason": CLAUDE_STOPS.get(shape.stop, shape.stop),
+        "stop_reason": "tool_use" if tool else CLAUDE_STOPS.get(shape.stop, shape.stop),
         "stop_sequence": None,
         "stop_details": refusal if shape.stop == "refusal" else None,
     }
@@ -85,8 +102,11 @@ def _claude_models() -> dict[str, Any]:
     return {"data": data, "has_more": False, "first_id": MODELS[0], "last_id": MODELS[-1]}
 
 
-def _ollama_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": shape.text}
+def _ollama_answer(shape: Shape, tokens: Tokens, model: str, tool: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": "" if tool else shape.text}
+    if tool:
+        call = {"function": {"name": tool, "arguments": json.loads(shape.text)}}
+        message["tool_calls"] = [call] * shape.calls
     if shape.thinking:
         message["thinking"] = shape.thinking
     body = {
@@ -117,13 +137,16 @@ def _ollama_models() -> dict[str, Any]:
     }
 
 
-def _openai_answer(shape: Shape, tokens: Tokens, model: str) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": shape.text, "refusal": None}
+def _openai_answer(shape: Shape, tokens: Tokens, model: str, tool: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None if tool else shape.text, "refusal": None}
+    if tool:
+        function = {"name": tool, "arguments": shape.text}
+        message["tool_calls"] = [{"id": "call_stub", "type": "function", "function": function}] * shape.calls
     if shape.stop == "refusal":
         message["refusal"] = "it may do harm"
     if shape.thinking:
         message["reasoning_content"] = shape.thinking
-    finish = OPENAI_STOPS.get(shape.stop, shape.stop)
+    finish = "tool_calls" if tool else OPENAI_STOPS.get(shape.stop, shape.stop)
     body = {
         "id": "chatcmpl-stub",
         "object": "chat.completion",
@@ -152,7 +175,27 @@ def _openai_models() -> dict[str, Any]:
 
 
 WIRES: dict[str, Wire] = {
-    "anthropic": Wire("/v1/messages", "/v1/models", _claude_answer, _claude_error, _claude_models),
-    "ollama": Wire("/api/chat", "/api/tags", _ollama_answer, _ollama_error, _ollama_models),
-    "openai": Wire("/v1/chat/completions", "/v1/models", _openai_answer, _openai_error, _openai_models),
+    "anthropic": Wire(
+        "/v1/messages", "/v1/models", _claude_answer, _claude_error, _claude_models, claude_stream
+    ),
+    "ollama": Wire(
+        "/api/chat",
+        "/api/tags",
+        _ollama_answer,
+        _ollama_error,
+        _ollama_models,
+        ollama_stream,
+        "/api/version",
+        {"version": "0.32.9"},
+    ),
+    "openai": Wire(
+        "/v1/chat/completions",
+        "/v1/models",
+        _openai_answer,
+        _openai_error,
+        _openai_models,
+        openai_stream,
+        "/props",
+        {"build_info": "b11549-stub"},
+    ),
 }

@@ -23,16 +23,17 @@ class CappedTransport(httpx.AsyncHTTPTransport):
         except UnfitBody:
             await response.stream.aclose()
             raise
-        response.stream = _Capped(response.stream)
+        response.stream = _Capped(response.stream, response.headers)
         return response
 
 
 class _Capped(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, headers: httpx.Headers) -> None:
         self._inner = inner
+        self._headers = headers
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return capped(self._inner)
+        return capped(self._inner, self._headers)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

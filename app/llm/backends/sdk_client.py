@@ -32,16 +32,17 @@ class _Transport(httpx2.AsyncHTTPTransport):
         except UnfitBody:
             await response.stream.aclose()
             raise
-        response.stream = _Capped(response.stream)
+        response.stream = _Capped(response.stream, response.headers)
         return response
 
 
 class _Capped(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, headers: httpx2.Headers) -> None:
         self._inner = inner
+        self._headers = headers
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return capped(self._inner)
+        return capped(self._inner, self._headers)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
