@@ -40,6 +40,7 @@ RETRYABLE: Mapping[str, Backoff] = {
     "rate_limited": RATE,
     "invalid_answer": CHANCE,
     "truncated": CHANCE,
+    "loop_detected": CHANCE,
     "internal": CHANCE,
 }
 """By the code of the error. A code that is not here fails the same way again: it is not retried."""

@@ -24,7 +24,7 @@ def test_a_server_that_wants_less_is_given_more_time(code: str) -> None:
     assert [pause_s(code, attempts, 3, most) for attempts in (1, 2, 3)] == [10, 20, None]
 
 
-@pytest.mark.parametrize("code", ["invalid_answer", "truncated", "internal"])
+@pytest.mark.parametrize("code", ["invalid_answer", "truncated", "loop_detected", "internal"])
 def test_a_bad_draw_gets_one_more_attempt(code: str) -> None:
     assert [pause_s(code, attempts, 10, most) for attempts in (1, 2)] == [1, None]
     assert pause_s(code, 1, 1, most) is None
