@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from app.llm.backends.counts import count, prompt_tokens
-from app.llm.backends.plain import at, text_at
+from app.llm.backends.plain import at, items_at, text_at
 from app.llm.backends.received import Received
 from app.llm.errors import ContextOverflow, InvalidAnswer, Truncated
 from app.llm.types import JSON, Call
@@ -16,7 +16,7 @@ def take_part(received: Received, part: JSON) -> None:
     """Raises `Repeats`."""
     received.text.add(text_at(part, "message", "content"))
     received.thinking.add(text_at(part, "message", "thinking"))
-    for call in at(part, "message", "tool_calls") or ():
+    for call in items_at(part, "message", "tool_calls"):
         received.calls += 1
         received.arguments.add(json.dumps(at(call, "function", "arguments"), ensure_ascii=False))
     received.model = text_at(part, "model") or received.model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.llm.backends.counts import count
-from app.llm.backends.plain import at, text_at
+from app.llm.backends.plain import at, items_at, text_at
 from app.llm.backends.received import Received
 from app.llm.errors import InvalidAnswer, Refused, Truncated
 from app.llm.types import JSON, Call
@@ -17,7 +17,7 @@ def take_chunk(received: Received, chunk: JSON) -> None:
     received.text.add(text_at(delta, "content"))
     received.thinking.add(_reasoning(delta))
     received.refusal += text_at(delta, "refusal")
-    for call in at(delta, "tool_calls") or ():
+    for call in items_at(delta, "tool_calls"):
         received.calls = max(received.calls, count(at(call, "index")) + 1)
         received.arguments.add(text_at(call, "function", "arguments"))
     _take_rest(received, chunk, choice)
@@ -33,7 +33,7 @@ def take_completion(received: Received, body: JSON) -> bool:
     received.text.add(text_at(message, "content"))
     received.thinking.add(_reasoning(message))
     received.refusal = text_at(message, "refusal")
-    for call in at(message, "tool_calls") or ():
+    for call in items_at(message, "tool_calls"):
         received.calls += 1
         received.arguments.add(text_at(call, "function", "arguments"))
     _take_rest(received, body, choice)

@@ -32,3 +32,9 @@ def text_at(value: JSON, *path: str | int) -> str:
     """The text at this place; empty when there is none."""
     found = at(value, *path)
     return found if isinstance(found, str) else ""
+
+
+def items_at(value: JSON, *path: str | int) -> list[JSON]:
+    """The list at this place; empty when there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, list) else []

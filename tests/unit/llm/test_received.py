@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from app.llm.backends.bodies import MAX_BODY, MAX_EVENT, UnfitBody, capped
+from app.llm.backends.claude_reply import take_event, take_message
 from app.llm.backends.counts import ESTIMATED
+from app.llm.backends.ollama_reply import take_part
+from app.llm.backends.openai_reply import take_chunk, take_completion
 from app.llm.backends.received import Received, Repeats
 from app.llm.errors import InvalidAnswer
-from app.llm.types import Call, Message, Profile
+from app.llm.types import JSON, Call, Message, Profile
 from app.usage.tokens import Tokens
 
 CALL = Call(Profile("p", "openai", "tiny"), "You judge.", [Message("user", "x" * 350)], "s", {})
@@ -70,6 +73,34 @@ def test_a_tool_that_was_called_twice_gave_no_answer_and_keeps_the_bill() -> Non
     with pytest.raises(InvalidAnswer) as caught:
         twice.answer(CALL, ())
     assert caught.value.tokens == Tokens(output=9)
+
+
+JUNK = [None, 7, "x", [], {}, [1], {"x": 1}, [{"index": "x"}], [None], True]
+FIELDS = (
+    "type",
+    "message",
+    "delta",
+    "usage",
+    "content_block",
+    "content",
+    "choices",
+    "model",
+    "tool_calls",
+    "done",
+)
+
+
+@pytest.mark.parametrize("take", [take_event, take_message, take_chunk, take_completion, take_part])
+def test_a_reply_of_no_known_form_is_no_fault_of_ours(take: Callable[[Received, JSON], object]) -> None:
+    kinds = ["message_start", "content_block_start", "content_block_delta", "message_delta"]
+    for junk in JUNK:
+        for kind in kinds:
+            body = dict.fromkeys(FIELDS, junk) | {"type": kind, "done": True}
+            nested = {"choices": [{"delta": body, "message": body}], "message": body, "content": [body]}
+            for reply in (body, body | nested, {name: body for name in FIELDS}):
+                made = Received()
+                take(made, reply)
+                assert isinstance(made.answer(CALL, ()).text, str) or made.calls > 1
 
 
 SSE, LINES, WHOLE = (
