@@ -212,7 +212,13 @@ async def test_every_prompt_passes_the_check_that_saving_a_prompt_makes(seeds):
 def test_the_reviewer_reads_the_test_results_once(seeds, variables):
     results = {"outcome": "passed", "reason": "all twenty passed"}
     artifacts = {**variables["previous_artifacts"], "test_results": results}
-    given = {"previous_artifacts": artifacts, "test_results": results, "schema": "{}", "schema_name": "X", "constrained": True}
+    given = {
+        "previous_artifacts": artifacts,
+        "test_results": results,
+        "schema": "{}",
+        "schema_name": "X",
+        "constrained": True,
+    }
 
     _, task = render(seeds.prompts["qa"], {**variables, **given})
 
