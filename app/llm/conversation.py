@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from app.errors import SchemaMismatch
 from app.llm.attempts import Attempts, Received
 from app.llm.cascade import Turn
-from app.llm.dialect import UnsupportedSchema
 from app.llm.errors import ContextOverflow, InvalidAnswer, Refused, SchemaRefused, Truncated
 from app.llm.parser import LLMResponseParser
 from app.llm.refusal import is_refusal, rephrased
@@ -78,7 +77,7 @@ class Conversation:
             check_fits(call)
             try:
                 judged = await self._judged(call)
-            except (SchemaRefused, UnsupportedSchema):
+            except SchemaRefused:
                 if self._mode + 1 == len(self.modes):
                     raise
                 self._mode += 1

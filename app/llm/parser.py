@@ -34,7 +34,7 @@ class LLMResponseParser:
         """The object in the answer. Raises `InvalidAnswer` with one line per strategy that failed."""
         if len(text) > MAX_CHARS:
             raise _invalid([f"{len(text):,} characters; at most {MAX_CHARS:,} are read"])
-        answer = _without_thinking(text.removeprefix("\ufeff")).strip()
+        answer = without_thinking(text.removeprefix("\ufeff")).strip()
         if not answer:
             raise _invalid(["the answer is empty"])
         errors: list[str] = []
@@ -60,7 +60,7 @@ def _object(value: JSON) -> dict[str, JSON]:
     return value
 
 
-def _without_thinking(text: str) -> str:
+def without_thinking(text: str) -> str:
     """The text after a leading `<think>…</think>`; nothing when it never closes."""
     if not text.lstrip().startswith("<think>"):
         return text

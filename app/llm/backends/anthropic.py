@@ -49,7 +49,7 @@ class AnthropicBackend:
         self._client: anthropic.AsyncAnthropic | None = None
 
     async def answer(self, call: Call) -> Answer:
-        asked = translated(call, "anthropic")
+        asked = translated(call, grammar="anthropic", tool="anthropic_tool")
         client = self._connect()
         received = Received()
         try:

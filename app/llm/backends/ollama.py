@@ -52,7 +52,7 @@ class OllamaBackend:
         self._client: _Client | None = None
 
     async def answer(self, call: Call) -> Answer:
-        asked = translated(call, "ollama")
+        asked = translated(call, grammar="ollama", tool="ollama")
         received = Received()
         paid = call.profile.price_usd_per_mtok is not None
         try:

@@ -50,7 +50,11 @@ class OpenAIBackend:
         self._client: openai.AsyncOpenAI | None = None
 
     async def answer(self, call: Call) -> Answer:
-        asked = translated(call, "openai")
+        asked = translated(
+            call,
+            grammar="llamacpp" if self._local else "openai",
+            tool="llamacpp" if self._local else "openai_tool",
+        )
         paid = not self._local or call.profile.price_usd_per_mtok is not None
         received = Received()
         try:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.errors import NotFound
-from app.llm.dialect import UnsupportedSchema
+from app.llm.dialects.dialect import UnsupportedSchema
 from app.llm.errors import (
     BackendDown,
     ContextOverflow,

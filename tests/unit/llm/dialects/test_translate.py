@@ -7,7 +7,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from app.llm.dialect import MAX_NODES, Target, UnsupportedSchema, to_dialect
+from app.llm.dialects.dialect import Target, UnsupportedSchema
+from app.llm.dialects.translate import MAX_NODES, to_dialect
 
 TARGETS: tuple[Target, ...] = ("anthropic", "ollama", "openai")
 
