@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.artifacts.rows import row_schema
 from app.llm.backends import create_backends
 from app.llm.errors import ContextOverflow, InvalidAnswer, RequestRefused, Truncated
 from app.llm.parser import LLMResponseParser
@@ -133,8 +136,34 @@ async def test_schema_features_the_dialect_drops_do_not_disturb_a_real_server(ba
         "patternProperties": {"^x-": {}},
     }
     found, answer = await document(backend, call("Name it.", schema))
-    assert set(found) == {"name", "kind", "maybe"}
+    assert {"name"} <= found.keys() <= {"name", "kind", "maybe"}
     assert any("pattern" in line for line in answer.weakened)
+
+
+RULES = {
+    "type": "object",
+    "properties": {
+        "day": {"type": "string", "format": "date"},
+        "code": {"type": "string", "pattern": "^[A-C]{2}-(x|y)+[0-9]?$"},
+        "word": {"type": "string", "minLength": 2, "maxLength": 5},
+        "score": {"type": "integer", "exclusiveMinimum": 2, "maximum": 17},
+        "flags": {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 3},
+        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "maybe": {"type": ["integer", "null"]},
+    },
+    "required": ["day", "code", "word", "score", "flags"],
+    "additionalProperties": False,
+}
+
+
+async def test_a_real_server_enforces_every_rule_that_its_dialect_sends(backend: Backend) -> None:
+    judge = row_schema("rules", RULES)
+    for number in range(10):
+        answer = await backend.answer(call(f"Follow the rules, {number}.", RULES))
+        assert answer.weakened == ()
+        # a model of noise writes halves of characters as escapes; each counts as one character
+        found = judge.validate(json.loads(re.sub(r"\\u[0-9a-fA-F]{4}", "x", answer.text)))
+        assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", found["day"])
 
 
 async def test_a_recursive_schema_is_refused_before_it_is_sent(backend: Backend) -> None:

@@ -40,6 +40,7 @@ SCHEMA = {
         "notes": {"type": "array", "items": {"type": "string"}},
     },
     "required": ["verdict"],
+    "additionalProperties": False,
 }
 Start = Callable[..., AbstractAsyncContextManager[tuple[Stub, Backend, Call]]]
 

@@ -83,7 +83,7 @@ def _choices(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 PARTS = st.recursive(LEAVES, lambda inner: _objects(inner) | _lists(inner) | _choices(inner), max_leaves=8)
-SCHEMAS = st.tuples(_objects(PARTS) | _choices(PARTS), _objects(LEAVES), PARTS).map(
+SCHEMAS = st.tuples(_objects(LEAVES) | _objects(PARTS) | _choices(PARTS), _objects(LEAVES), PARTS).map(
     lambda each: each[0] | {"type": "object", "$defs": {"Named": _closed(each[1]), "Pair": _closed(each[2])}}
 )
 """Schemas as rows have them: an object on top, definitions beside it, no recursion."""
