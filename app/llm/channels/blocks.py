@@ -46,7 +46,7 @@ class Blocks:
             name: [_bare(entry) for entry in value] if name in lists else value
             for name, value in document.items()
         }
-        found = [f"```json\n{json.dumps(bare, ensure_ascii=False, indent=1)}\n```\n"]
+        found = [f"```json\n{json.dumps(bare, ensure_ascii=False)}\n```\n"]
         for _, entry in entries(document, lists):
             content = entry[CONTENT]
             kind, end = (WHOLE, "") if not content or content.endswith("\n") else (OPEN, "\n")
