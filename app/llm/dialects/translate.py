@@ -165,8 +165,9 @@ class _Walk:
 
     def _further(self, extra: JSON, path: str, depth: int) -> JSON:
         """What further keys beside known ones may hold; a model that may add any key goes astray."""
-        if self.dialect.open_values and extra not in (True, {}):
-            return self.node(extra, f"{path}.*", depth + 1)
+        found = self.node(extra, f"{path}.*", depth + 1) if self.dialect.open_values else {}
+        if found:
+            return found
         self._lose(path, "no further key can come back")
         return False
 

@@ -205,6 +205,8 @@ def test_further_keys_beside_known_properties_are_kept_or_reported() -> None:
     schema = obj(a={"type": "string"}) | {"additionalProperties": {"type": "string"}}
     assert to_dialect(schema, "ollama").schema == schema
     assert to_dialect(schema, "anthropic").weakened == ("$: no further key can come back",)
+    unchecked = schema | {"additionalProperties": {"minLength": 2}}
+    assert to_dialect(unchecked, "ollama").schema["additionalProperties"] is False
 
 
 def test_an_object_that_is_meant_to_be_empty_is_no_map() -> None:
