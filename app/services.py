@@ -25,6 +25,7 @@ from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
 from app.pipelines.retention.policy import policy_of
 from app.pipelines.retention.pruner import Pruner
+from app.pipelines.router import Router
 from app.pipelines.service import Defaults, PipelineService
 from app.pipelines.snapshot import Policy
 from app.queue.listener import Listener
@@ -59,6 +60,7 @@ class Services:
     loader: ConfigurationLoader
     pipelines: PipelineService
     batches: BatchService
+    router: Router
     pruner: Pruner
     seeds: Seeds
     seeded: Report
@@ -136,6 +138,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         loader=loader,
         pipelines=pipelines,
         batches=BatchService(database, pipelines),
+        router=Router(source, settings, backends),
         pruner=Pruner(database, settings.state_dir, policy_of(settings)),
         seeds=seeds,
         seeded=await seed(database, seeds, kinds),

@@ -20,6 +20,7 @@ from app.errors import Invalid
 from app.pipelines.batches import inputs, results, store
 from app.pipelines.batches.inputs import Format
 from app.pipelines.batches.service import ATTEMPTS, CONCURRENCY, MAX_ATTEMPTS, MAX_CONCURRENCY, BatchTerms
+from app.pipelines.snapshot import PolicyDraft
 from app.services import Services
 from app.tables import Batch, ItemState, TokenRole
 
@@ -43,13 +44,15 @@ class NewBatch(BaseModel):
     definition: Name | None = None
     project: Name | None = None
     profile: Name | None = None
+    policy: PolicyDraft | None = None
+    """What the cascades of the routes may do to the bill of each run."""
     concurrency: Concurrency = CONCURRENCY
     """Items that run at once, at most."""
     max_attempts: Attempts = ATTEMPTS
     """Runs of one item, at most."""
 
     def terms(self) -> BatchTerms:
-        return BatchTerms(**self.model_dump(exclude={"inputs"}))
+        return BatchTerms(**{**self.model_dump(exclude={"inputs"}), "policy": self.policy})
 
 
 class FileTerms(BaseModel):
@@ -60,13 +63,19 @@ class FileTerms(BaseModel):
     definition: Name | None = None
     project: Name | None = None
     profile: Name | None = None
+    escalate_to_paid: bool | None = None
+    fall_back_to_local: bool | None = None
     concurrency: Concurrency = CONCURRENCY
     max_attempts: Attempts = ATTEMPTS
     column: str | None = None
     """Key or column that holds the text."""
 
     def terms(self) -> BatchTerms:
-        return BatchTerms(**self.model_dump(exclude={"column"}))
+        policy = PolicyDraft(
+            escalate_to_paid=self.escalate_to_paid, fall_back_to_local=self.fall_back_to_local
+        )
+        left = self.model_dump(exclude={"column", "escalate_to_paid", "fall_back_to_local"})
+        return BatchTerms(**left, policy=policy)
 
 
 class BatchPage(BaseModel):

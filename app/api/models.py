@@ -1,17 +1,22 @@
-"""Which models answer: profiles, and the routes that phases name."""
+"""Which models answer: the profiles."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
 from app.api.access import needs
 from app.api.context import ServicesOf
 from app.api.docs import bearer
 from app.pipelines import routing
-from app.tables import TokenRole
+from app.pipelines.profile import ProfileChange
+from app.tables import ModelProfile, TokenRole
 
-router = APIRouter(tags=["models"], dependencies=[Depends(bearer)])
+router = APIRouter(prefix="/models", tags=["models"], dependencies=[Depends(bearer)])
+
+Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class ProfileView(BaseModel):
@@ -29,25 +34,31 @@ class ProfileView(BaseModel):
     """Null: the setting of the service."""
     price_usd_per_mtok: dict[str, float] | None
     """Null: the public price list."""
+    vram_gb: float | None
+    """What it takes of the graphics card; null: unknown, or not on this machine."""
+    max_turns: int
+    """Questions one task may take, the first included."""
+    code_channel: str
+    is_edited: bool
+    """A person changed it; seeding leaves it alone."""
 
 
-class RouteView(BaseModel):
-    name: str
-    description: str
-    profile: str
-
-
-@router.get("/models", summary="Every model profile")
+@router.get("", summary="Every model profile")
 @needs(TokenRole.VIEWER)
 async def profiles(services: ServicesOf) -> list[ProfileView]:
     async with services.database.transaction() as session:
-        rows = await routing.profiles(session)
-    return [ProfileView.model_validate(row, from_attributes=True) for row in rows]
+        return [_view(row) for row in await routing.profiles(session)]
 
 
-@router.get("/routes", summary="Every route and the profile it leads to")
-@needs(TokenRole.VIEWER)
-async def routes(services: ServicesOf) -> list[RouteView]:
+@router.patch("/{name}", summary="Change a model profile; new runs use it")
+@needs(TokenRole.ADMIN)
+async def change(name: Name, body: ProfileChange, services: ServicesOf) -> ProfileView:
+    """What is left out stays as it is. Runs that were created keep what they pinned."""
     async with services.database.transaction() as session:
-        rows = await routing.routes(session)
-    return [RouteView.model_validate(row, from_attributes=True) for row in rows]
+        return _view(await routing.change_profile(session, name, body))
+
+
+def _view(row: ModelProfile) -> ProfileView:
+    columns = {column.key: getattr(row, column.key) for column in row.__table__.columns}
+    is_edited = columns.pop("edited_at") is not None
+    return ProfileView.model_validate({**columns, "is_edited": is_edited})

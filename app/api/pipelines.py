@@ -23,6 +23,7 @@ from app.api.views import (
 from app.api.wait_views import wait_view
 from app.pipelines import projects, store, waits
 from app.pipelines.retrying import Again
+from app.pipelines.snapshot import PolicyDraft
 from app.tables import Asked, Decision, State, TokenRole
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], dependencies=[Depends(bearer)])
@@ -42,6 +43,8 @@ class NewPipeline(BaseModel):
     """The repository to work on; null: the only one there is."""
     profile: Name | None = None
     """A model profile that answers every phase in place of the routes."""
+    policy: PolicyDraft | None = None
+    """What the cascades of the routes may do to the bill of this run."""
 
 
 class NewRetry(BaseModel):
@@ -67,7 +70,11 @@ class PipelinePage(BaseModel):
 @needs(TokenRole.OPERATOR)
 async def create(body: NewPipeline, services: ServicesOf, response: Response) -> PipelineView:
     row = await services.pipelines.create(
-        body.epic_description, definition=body.definition, project=body.project, profile=body.profile
+        body.epic_description,
+        definition=body.definition,
+        project=body.project,
+        profile=body.profile,
+        policy=body.policy,
     )
     response.headers["location"] = path_of(row.id)
     return pipeline_view(row)

@@ -20,6 +20,7 @@ from app.api import (
     problems,
     projects,
     prompts,
+    routes,
     schedules,
     steps,
     tokens,
@@ -45,6 +46,7 @@ ROUTERS = (
     schedules.router,
     destinations.router,
     models.router,
+    routes.router,
     limits.router,
     tokens.router,
 )

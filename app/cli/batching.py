@@ -23,7 +23,7 @@ from app.cli.repository import given, project_for
 from app.pipelines.batches import inputs
 from app.pipelines.batches.service import BatchTerms
 from app.pipelines.creation import NEEDS_PROJECT
-from app.pipelines.snapshot import Snapshot
+from app.pipelines.snapshot import PolicyDraft, Snapshot
 from app.services import Services
 from app.settings import Settings
 from app.tables import Batch, BatchState
@@ -49,6 +49,14 @@ class BatchOrder:
     project: str | None
     backend: BackendChoice | None
     profile: str | None
+    escalate_to_paid: bool | None
+    fall_back_to_local: bool | None
+
+    def terms(self, project: str | None, profile: str | None) -> BatchTerms:
+        policy = PolicyDraft(
+            escalate_to_paid=self.escalate_to_paid, fall_back_to_local=self.fall_back_to_local
+        )
+        return BatchTerms(self.definition, project, profile, policy, self.concurrency, self.max_attempts)
 
 
 def run(order: BatchOrder, out: Path | None, *, detach: bool, as_json: bool) -> Exit:
@@ -61,7 +69,7 @@ def run(order: BatchOrder, out: Path | None, *, detach: bool, as_json: bool) -> 
         snapshot = await load_snapshot(services, order.definition, answers)
         project = await _project(services, order, snapshot)
         await require_ready(services, snapshot, order.backend)
-        terms = BatchTerms(order.definition, project, answers, order.concurrency, order.max_attempts)
+        terms = order.terms(project, answers)
         with opened(order.file) as file:
             return await services.batches.create(inputs.read(file, form, order.column), terms)
 

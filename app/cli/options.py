@@ -18,6 +18,16 @@ class BackendChoice(StrEnum):
     OPENAI = "openai"
 
 
+class ThinkChoice(StrEnum):
+    """The values of `app.llm.types.Think`."""
+
+    OFF = "off"
+    ON = "on"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 Backend = Annotated[
     BackendChoice | None,
     typer.Option(
@@ -27,6 +37,22 @@ Backend = Annotated[
 Profile = Annotated[
     str | None,
     typer.Option("--profile", help="Model profile that answers every phase; see `workbench models`."),
+]
+EscalateToPaid = Annotated[
+    bool | None,
+    typer.Option(
+        "--escalate-to-paid/--no-escalate-to-paid",
+        help="Whether a paid model may be asked where a free one failed.",
+        show_default="WORKBENCH_ESCALATE_TO_PAID",
+    ),
+]
+FallBackToLocal = Annotated[
+    bool | None,
+    typer.Option(
+        "--fall-back-to-local/--no-fall-back-to-local",
+        help="Whether a free model may be asked where a paid one can not be had.",
+        show_default="WORKBENCH_FALL_BACK_TO_LOCAL",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, the head of it, or `last`.")]

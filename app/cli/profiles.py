@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from app.cli.cascade import checked
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
 from app.pipelines import routing
+from app.pipelines.profile import ProfileChange
 from app.services import Services
 from app.tables import ModelProfile, Route
 
@@ -33,10 +35,12 @@ def list_profiles(*, as_json: bool) -> None:
     emit(stdout(), made)
 
 
-def set_profile(name: str, changes: Mapping[str, Any]) -> None:
+def set_profile(name: str, given: dict[str, Any]) -> None:
+    change = checked(ProfileChange, given, f"profile {name}")
+
     async def write(services: Services) -> ModelProfile:
         async with services.database.transaction() as session:
-            return await routing.change_profile(session, name, changes)
+            return await routing.change_profile(session, name, change)
 
     changed = with_services(read_settings(), write)
     say(stdout(), f"{changed.name} asks {changed.model} on {changed.backend} from the next run on")
@@ -52,5 +56,8 @@ def _as_json(profile: ModelProfile) -> dict[str, Any]:
         "think": profile.think,
         "temperature": None if profile.temperature is None else float(profile.temperature),
         "timeout_s": None if profile.timeout_s is None else float(profile.timeout_s),
+        "vram_gb": None if profile.vram_gb is None else float(profile.vram_gb),
+        "max_turns": profile.max_turns,
+        "code_channel": profile.code_channel,
         "edited": profile.edited_at is not None,
     }

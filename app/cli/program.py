@@ -18,6 +18,7 @@ from app.cli.commands import (
     operations,
     projects,
     prompts,
+    routes,
     runs,
     schedules,
     tokens,
@@ -69,5 +70,6 @@ program.add_typer(definitions.group, name="definitions")
 program.add_typer(schedules.group, name="schedules")
 program.add_typer(destinations.group, name="destinations")
 program.add_typer(models.group, name="models")
+program.add_typer(routes.group, name="route")
 program.add_typer(limits.group, name="limits")
 program.add_typer(tokens.group, name="token")

@@ -28,7 +28,7 @@ from app.pipelines import events
 from app.pipelines.creation import NEEDS_PROJECT
 from app.pipelines.retrying import Again
 from app.pipelines.service import check_epic, is_finished
-from app.pipelines.snapshot import Snapshot
+from app.pipelines.snapshot import PolicyDraft, Snapshot
 from app.pipelines.states import check_move
 from app.seeding.demo import SAMPLE_EPIC
 from app.services import SAMPLE_PROJECT, Services
@@ -48,6 +48,12 @@ class Order:
     project: str | None
     test_command: str | None
     python: Path | None
+    escalate_to_paid: bool | None
+    fall_back_to_local: bool | None
+
+    @property
+    def policy(self) -> PolicyDraft:
+        return PolicyDraft(escalate_to_paid=self.escalate_to_paid, fall_back_to_local=self.fall_back_to_local)
 
 
 def demo(backend: BackendChoice | None, profile: str | None, *, as_json: bool) -> Exit:
@@ -78,7 +84,7 @@ def run(order: Order, *, step: bool, as_json: bool) -> Exit:
         project = await _project(services, order, snapshot)
         await require_ready(services, snapshot, order.backend)
         return await services.pipelines.create(
-            epic, definition=order.definition, project=project, profile=answers
+            epic, definition=order.definition, project=project, profile=answers, policy=order.policy
         )
 
     return _carry_out(settings, create, _target(step), as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from app.artifacts.rows import PREFIX, row_schema
 from app.errors import Invalid, unknown
 from app.llm.types import Profile, Schema, Think
 from app.pipelines.definition import Definition, Phase
-from app.pipelines.route import RouteSpec
+from app.pipelines.route import Keyword, RouteSpec
 from app.pipelines.snapshot import (
     CascadePin,
     PhaseSpec,
@@ -30,7 +31,14 @@ from app.pipelines.snapshot import (
 )
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
-from app.tables import ArtifactSchema, ModelProfile, PhaseConfiguration, PipelineDefinition, Route
+from app.tables import (
+    ArtifactSchema,
+    ModelProfile,
+    PhaseConfiguration,
+    PipelineDefinition,
+    Route,
+    RouteKeyword,
+)
 
 REPAIR_ROLE = "repair"
 """The prompt that tells a model what was wrong with its answer."""
@@ -47,6 +55,11 @@ class ConfigurationSource(Protocol):
     async def profile(self, session: AsyncSession, name: str) -> Profile: ...
 
     async def route(self, session: AsyncSession, name: str) -> RouteSpec: ...
+
+    async def routes(self, session: AsyncSession) -> Mapping[str, RouteSpec]: ...
+
+    async def keywords(self, session: AsyncSession) -> Sequence[Keyword]:
+        """In the order in which they are looked for."""
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]: ...
 
@@ -168,10 +181,14 @@ class RowSource:
         row = await session.get(Route, name)
         if row is None:
             raise unknown("route", name, await session.scalars(select(Route.name)))
-        try:
-            return as_route(row)
-        except ValidationError as error:
-            raise _broken(f"route {name!r}", error) from error
+        return as_route(row)
+
+    async def routes(self, session: AsyncSession) -> Mapping[str, RouteSpec]:
+        return {row.name: as_route(row) for row in await session.scalars(select(Route).order_by(Route.name))}
+
+    async def keywords(self, session: AsyncSession) -> Sequence[Keyword]:
+        ordered = select(RouteKeyword).order_by(RouteKeyword.position, RouteKeyword.keyword)
+        return [Keyword(keyword=row.keyword, route=row.route) for row in await session.scalars(ordered)]
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]:
         row = await session.get(ArtifactSchema, row_id)
@@ -203,16 +220,20 @@ def as_phase(row: PhaseConfiguration) -> Phase:
 
 
 def as_route(row: Route) -> RouteSpec:
-    return RouteSpec.model_validate(
-        {
-            "description": row.description,
-            "profile": row.profile,
-            "think": row.think,
-            "latency_s": None if row.latency_s is None else float(row.latency_s),
-            "critical": row.critical,
-            "cascade": row.cascade,
-        }
-    )
+    """Raises `Invalid` for a row that was not written by the service."""
+    try:
+        return RouteSpec.model_validate(
+            {
+                "description": row.description,
+                "profile": row.profile,
+                "think": row.think,
+                "latency_s": None if row.latency_s is None else float(row.latency_s),
+                "critical": row.critical,
+                "cascade": row.cascade,
+            }
+        )
+    except ValidationError as error:
+        raise _broken(f"route {row.name!r}", error) from error
 
 
 def as_profile(row: ModelProfile) -> Profile:

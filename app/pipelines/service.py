@@ -17,7 +17,7 @@ from app.pipelines import creation, events, retrying, store, waits
 from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.creation import NewRun, Pinned
 from app.pipelines.retrying import Again
-from app.pipelines.snapshot import Policy
+from app.pipelines.snapshot import Policy, PolicyDraft
 from app.pipelines.states import TERMINAL, check_move
 from app.pipelines.waits import Verdict
 from app.queue.signals import ASKED, Signals, announce, wait
@@ -70,7 +70,7 @@ class PipelineService:
         definition: str | None = None,
         project: str | None = None,
         profile: str | None = None,
-        policy: Policy | None = None,
+        policy: PolicyDraft | None = None,
     ) -> Pipeline:
         """Pin the definition as it is now and insert the run, `created`.
 
@@ -85,7 +85,7 @@ class PipelineService:
         definition: str | None = None,
         project: str | None = None,
         profile: str | None = None,
-        policy: Policy | None = None,
+        policy: PolicyDraft | None = None,
     ) -> Pinned:
         """What new runs would pin now; None: the defaults. Raises `Invalid`, `NotFound`, `Conflict`."""
         return await creation.pin(
@@ -94,8 +94,12 @@ class PipelineService:
             definition=definition or self._defaults.definition,
             project=project or self._defaults.project,
             profile=profile or self._defaults.profile,
-            policy=policy or self._defaults.policy,
+            policy=self.policy(policy),
         )
+
+    def policy(self, given: PolicyDraft | None = None) -> Policy:
+        """What the cascades of a run may do; what is not given is as the settings say."""
+        return (given or PolicyDraft()).over(self._defaults.policy)
 
     async def retry(self, pipeline_id: UUID, again: Again) -> Pipeline:
         """A new run that goes on from a phase of a finished one, with its earlier artifacts.

@@ -74,6 +74,18 @@ class Policy(Pinned):
     """A free model may be asked where a paid one is down, overloaded or out of credit."""
 
 
+class PolicyDraft(Pinned):
+    """A policy as people give it for one run; what is left out is as the settings say."""
+
+    escalate_to_paid: bool | None = None
+    """A paid model may be asked where a free one failed, within the budgets."""
+    fall_back_to_local: bool | None = None
+    """A free model may be asked where a paid one is down, overloaded or out of credit."""
+
+    def over(self, default: Policy) -> Policy:
+        return default.model_copy(update=self.model_dump(exclude_none=True))
+
+
 class SchemaPin(Pinned):
     name: str
     """Name of a shipped schema, or `row:<id>`."""

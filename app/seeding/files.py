@@ -13,12 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from app.errors import WorkbenchError
 from app.llm.types import JSON
 from app.pipelines.definition import Definition
-from app.pipelines.route import RouteSpec
+from app.pipelines.route import Keyword, RouteName, RouteSpec, Word
 from app.rendering.environment import Sandbox
 from app.rendering.filling import compiled
 from app.seeding.references import check_references, wrong
 from app.seeding.values import (
-    Keyword,
     LimitName,
     LimitSeed,
     Name,
@@ -48,7 +47,10 @@ def load_seeds(root: Path = SEEDS) -> Seeds:
         definitions={definition.name: definition for definition in definitions},
         profiles=_by_name(root / "models.yaml", profiles),
         routes=_read(root / "routes.yaml", dict[Name, RouteSpec]),
-        keywords=_read(root / "keywords.yaml", dict[Keyword, Name]),
+        keywords=[
+            Keyword(keyword=word, route=route)
+            for word, route in _read(root / "keywords.yaml", dict[Word, RouteName]).items()
+        ],
         limits=_read(root / "limits.yaml", dict[LimitName, LimitSeed]),
         schemas=_read(root / "schemas.yaml", dict[Name, SchemaSeed]),
     )

@@ -11,6 +11,7 @@ from app.errors import Invalid, WorkbenchError
 from app.llm.backends import backend_names
 from app.llm.types import JSON
 from app.pipelines.definition import Definition
+from app.pipelines.route import ANYTHING, check_route
 from app.seeding.values import Seeds
 
 
@@ -22,12 +23,11 @@ def check_references(root: Path, seeds: Seeds) -> None:
     backends = backend_names()
     for name, profile in seeds.profiles.items():
         _check(root / "models.yaml", f"{name}.backend", profile.backend, backends)
-    for name, route in seeds.routes.items():
-        _check(root / "routes.yaml", f"{name}.profile", route.profile, seeds.profiles)
-        for number, step in enumerate(route.cascade):
-            _check(root / "routes.yaml", f"{name}.cascade.{number}.profile", step.profile, seeds.profiles)
-    for keyword, route_name in seeds.keywords.items():
-        _check(root / "keywords.yaml", keyword, route_name, seeds.routes)
+    _check_routes(root / "routes.yaml", seeds)
+    for keyword in seeds.keywords:
+        _check(root / "keywords.yaml", keyword.keyword, keyword.route, seeds.routes)
+    if ANYTHING not in [keyword.keyword for keyword in seeds.keywords]:
+        raise wrong(root / "keywords.yaml", ANYTHING, "it must say where any other text goes")
     for name in seeds.limits:
         kind, _, subject = name.partition(":")
         _check(root / "limits.yaml", name, subject, backends if kind == "backend" else seeds.profiles)
@@ -51,6 +51,15 @@ def _check_definition(path: Path, definition: Definition, seeds: Seeds) -> None:
         _check(path, f"{at}.on_reject", phase.on_reject, earlier)
         earlier.append(phase.name)
         artifacts += [phase.artifact] if phase.artifact else []
+
+
+def _check_routes(path: Path, seeds: Seeds) -> None:
+    profiles = {name: profile.profile() for name, profile in seeds.profiles.items()}
+    for name, route in seeds.routes.items():
+        try:
+            check_route(route, profiles)
+        except WorkbenchError as error:
+            raise wrong(path, f"{name}.{error.details['place']}", error.message) from error
 
 
 def _check_json_schema(path: Path, row_id: str, body: JSON) -> None:

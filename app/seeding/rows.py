@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import Invalid
-from app.pipelines import definitions
+from app.pipelines import definitions, routing
 from app.pipelines.definition import Definition
 from app.pipelines.phases.kind import PhaseKind
 from app.prompts import store as prompts
@@ -78,10 +78,16 @@ async def _routes(session: AsyncSession, seeds: Seeds, report: Report) -> None:
 
 
 async def _keywords(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    """Their order is part of them, so a person who edits one has the whole list."""
     await session.flush()  # a keyword refers to its route
-    for position, (keyword, route) in enumerate(seeds.keywords.items()):
-        values = {"route": route, "position": position}
-        await _upsert(session, RouteKeyword, "keyword", keyword, values, report)
+    rows = await routing.keywords(session)
+    if [(row.keyword, row.route) for row in rows] == [(one.keyword, one.route) for one in seeds.keywords]:
+        return
+    if any(row.edited_at is not None for row in rows):
+        report.kept.append(RouteKeyword.__tablename__)
+        return
+    await routing.write_keywords(session, seeds.keywords, by_person=False)
+    report.changed.append(RouteKeyword.__tablename__)
 
 
 async def _limits(session: AsyncSession, seeds: Seeds, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import unknown
 from app.llm.types import Profile
 from app.pipelines.definition import Definition
-from app.pipelines.route import RouteSpec
+from app.pipelines.route import Keyword, RouteSpec
 from app.prompts.prompt import Prompt
 from app.seeding.values import PromptSeed, Seeds
 
@@ -39,6 +40,12 @@ class FileSource:
         if name not in self._seeds.routes:
             raise unknown("route", name, self._seeds.routes)
         return self._seeds.routes[name]
+
+    async def routes(self, session: AsyncSession) -> Mapping[str, RouteSpec]:
+        return self._seeds.routes
+
+    async def keywords(self, session: AsyncSession) -> Sequence[Keyword]:
+        return self._seeds.keywords
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]:
         if row_id not in self._seeds.schemas:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -10,11 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.llm.types import JSON, BackendName, CodeChannel, Profile, Think
 from app.pipelines.definition import Definition
-from app.pipelines.route import RouteSpec
+from app.pipelines.route import Keyword, RouteSpec
 
 LimitName = Annotated[str, Field(pattern=r"^(backend|profile):[a-z0-9][a-z0-9._-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Keyword = Annotated[str, Field(pattern=r"^\S(.{0,62}\S)?$")]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -74,7 +73,7 @@ class Seeds:
     definitions: Mapping[str, Definition]
     profiles: Mapping[str, ProfileSeed]
     routes: Mapping[str, RouteSpec]
-    keywords: Mapping[str, str]
-    """Word → name of the route, in the order in which they are looked for."""
+    keywords: Sequence[Keyword]
+    """In the order in which they are looked for."""
     limits: Mapping[str, LimitSeed]
     schemas: Mapping[str, SchemaSeed]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Backend, Json, Profile, leave
+from app.cli.options import Backend, EscalateToPaid, FallBackToLocal, Json, Profile, leave
 
 group = typer.Typer(help="Look at batches, control them and take their results.", no_args_is_help=True)
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help="Id of a batch, the head of it, or `last`.")]
@@ -64,6 +64,8 @@ def batch(
     ] = None,
     backend: Backend = None,
     profile: Profile = None,
+    escalate_to_paid: EscalateToPaid = None,
+    fall_back_to_local: FallBackToLocal = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the results here at the end: `.jsonl` or `.csv`.")
     ] = None,
@@ -91,7 +93,17 @@ def batch(
     if resume is not None:
         leave(batching.resume(resume, out, as_json=as_json))
     order = BatchOrder(
-        file or Path("-"), definition, column, concurrency, max_attempts, repo, project, backend, profile
+        file or Path("-"),
+        definition,
+        column,
+        concurrency,
+        max_attempts,
+        repo,
+        project,
+        backend,
+        profile,
+        escalate_to_paid,
+        fall_back_to_local,
     )
     leave(batching.run(order, out, detach=detach, as_json=as_json))
 

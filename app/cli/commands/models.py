@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from app.cli.options import Json
+from app.cli.options import Json, ThinkChoice
 
 group = typer.Typer(help="Show and change which model each profile asks.", no_args_is_help=True)
+
+
+class CodeChannelChoice(StrEnum):
+    """The forms of `app.tables.CodeForm`."""
+
+    JSON = "json"
+    BLOCKS = "blocks"
 
 
 @group.command("list")
@@ -32,6 +40,22 @@ def set_profile(
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0.1, help="Total deadline of one call, in seconds.")
     ] = None,
+    think: Annotated[
+        ThinkChoice | None, typer.Option("--think", help="Whether, or how hard, it thinks.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", min=0, max=2, help="Sampling; Claude takes none.")
+    ] = None,
+    vram: Annotated[
+        float | None, typer.Option("--vram-gb", min=0.01, help="What it takes of the graphics card, in GB.")
+    ] = None,
+    max_turns: Annotated[
+        int | None, typer.Option("--max-turns", min=1, max=10, help="Questions one task may take.")
+    ] = None,
+    code_channel: Annotated[
+        CodeChannelChoice | None,
+        typer.Option("--code-channel", help="How it writes files: in JSON strings, or as fenced blocks."),
+    ] = None,
 ) -> None:
     """Change a profile; new runs use it, runs under way keep what they pinned."""
     from app.cli import profiles
@@ -41,10 +65,16 @@ def set_profile(
         "context_tokens": context_tokens,
         "max_output_tokens": max_output_tokens,
         "timeout_s": timeout,
+        "think": think.value if think else None,
+        "temperature": temperature,
+        "vram_gb": vram,
+        "max_turns": max_turns,
+        "code_channel": code_channel.value if code_channel else None,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if not changes:
         raise typer.BadParameter(
-            "give at least one of --model, --context-tokens, --max-output-tokens, --timeout"
+            "give at least one of --model, --context-tokens, --max-output-tokens, --timeout, --think, "
+            "--temperature, --vram-gb, --max-turns, --code-channel"
         )
     profiles.set_profile(profile, changes)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Backend, Json, Profile, Python, TestCommand, leave
+from app.cli.options import (
+    Backend,
+    EscalateToPaid,
+    FallBackToLocal,
+    Json,
+    Profile,
+    Python,
+    TestCommand,
+    leave,
+)
 
 
 def demo(backend: Backend = None, profile: Profile = None, as_json: Json = False) -> None:
@@ -32,6 +41,8 @@ def run(
     ] = None,
     test_command: TestCommand = None,
     python: Python = None,
+    escalate_to_paid: EscalateToPaid = None,
+    fall_back_to_local: FallBackToLocal = None,
     step: Annotated[bool, typer.Option("--step", help="Run one phase, then pause.")] = False,
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with this run instead of a new one.")
@@ -49,5 +60,16 @@ def run(
         raise typer.BadParameter("give an epic, or --resume RUN", param_hint="EPIC")
     if resume is not None:
         leave(working.resume(resume, step=step, as_json=as_json))
-    order = Order(epic or "", repo, definition, backend, profile, project, test_command, python)
+    order = Order(
+        epic or "",
+        repo,
+        definition,
+        backend,
+        profile,
+        project,
+        test_command,
+        python,
+        escalate_to_paid,
+        fall_back_to_local,
+    )
     leave(working.run(order, step=step, as_json=as_json))

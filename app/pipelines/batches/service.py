@@ -16,6 +16,7 @@ from app.pipelines.batches.account import Account, account
 from app.pipelines.batches.feeder import Feeder
 from app.pipelines.batches.states import check_move, end_if_done
 from app.pipelines.service import PipelineService
+from app.pipelines.snapshot import PolicyDraft
 from app.tables import Batch, BatchState, ItemState
 
 CONCURRENCY = 8
@@ -31,6 +32,7 @@ class BatchTerms:
     definition: str | None = None
     project: str | None = None
     profile: str | None = None
+    policy: PolicyDraft | None = None
     concurrency: int = CONCURRENCY
     """Items that run at once, at most."""
     max_attempts: int = ATTEMPTS
@@ -51,7 +53,7 @@ class BatchService:
         Raises what pinning raises, `Invalid` and `TooLarge` with the place of an input.
         """
         _check(terms)
-        pinned = await self._pipelines.pin(terms.definition, terms.project, terms.profile)
+        pinned = await self._pipelines.pin(terms.definition, terms.project, terms.profile, terms.policy)
         async with self._database.transaction() as session:  # nobody who pins the same waits for the inputs
             await creation.keep(session, pinned.snapshot)
         async with self._database.transaction() as session:

@@ -7,6 +7,7 @@ import pytest
 from app.errors import Invalid
 from app.seeding.files import SEEDS, load_seeds
 
+CRITICAL_STEP = "critical-decisions.cascade.0.profile"
 SOFTWARE = "pipelines/software.yaml"
 
 
@@ -23,7 +24,7 @@ def copy(tmp_path):
             "route: light",
             "route: lite",
             "phases.pm.route",
-            "there are: code, design, light, review",
+            "there are: agent-personality, art-description",
         ),
         (SOFTWARE, "role: qa", "role: tester", "phases.qa.role", "no 'tester' here"),
         (SOFTWARE, "rework_role: rework", "rework_role: redo", "phases.developer.rework_role", "no 'redo'"),
@@ -41,6 +42,11 @@ def copy(tmp_path):
         ("models.yaml", "name: claude-haiku", "name: claude", "claude", "two profiles"),
         ("models.yaml", "- name: claude\n", "name: claude\n", "YAML", "line"),
         ("routes.yaml", "profile: claude-haiku", "profile: gpt", "light.profile", "no 'gpt' here"),
+        ("routes.yaml", "profile: claude-opus", "profile: lmstudio", CRITICAL_STEP, "lmstudio is free"),
+        ("routes.yaml", '"on": &quota [', '"on": &quota [tired, ', "light.cascade.0.on.0", "'backend_down'"),
+        ("keywords.yaml", "critical: critical-", "Critical: critical-", "Critical.[key]", "in lower case"),
+        ("keywords.yaml", "boilerplate: simple-code", "boilerplate: simple", "boilerplate", "no 'simple' here"),
+        ("keywords.yaml", '"*": user-interaction', "", "*", "where any other text goes"),
         ("limits.yaml", "backend:ollama", "backend:llama", "backend:llama", "no 'llama' here"),
         ("limits.yaml", "backend:ollama", "profile:ollama", "profile:ollama", "no 'ollama' here"),
         ("limits.yaml", "backend:ollama", "ollama", "ollama.[key]", "match pattern"),
