@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from app.llm.request import Reason
+from app.llm.request import ANY_FAILURE, QUOTA, Reason
 from app.llm.types import JSON, BackendName, Profile, Think
 from app.pipelines.choosing import Chosen
+from app.pipelines.route import NextProfile
 from app.pipelines.snapshot import Policy
 from app.usage.estimate import estimate_tokens
 
@@ -75,7 +76,7 @@ def explain(
     line: list[Place] = []
     for profile, on in [
         (own, ()),
-        *((_with_think(profiles[step.profile], step.think), step.on) for step in route.cascade),
+        *_steps(own, route.cascade, profiles),
     ]:
         turn, why = _turn(profile, on, own, line, tokens, route.critical, circumstances)
         line.append(Place(profile, on, turn, why, circumstances.missing.get(profile.backend)))
@@ -106,15 +107,20 @@ def room(profile: Profile) -> int:
 
 def refusal(own: Profile, step: Profile, policy: Policy, *, critical: bool) -> str | None:
     """Why a cascade may not go from the route's own profile to that step; None: it may."""
-    if own is step:
-        return None
     if critical and not step.is_paid:
-        return "a critical route is never answered by a free model"
+        return "a critical route is never answered by a lesser model"
     if step.is_paid and not own.is_paid and not policy.escalate_to_paid:
         return "from a free to a paid model only with escalate_to_paid"
     if own.is_paid and not step.is_paid and not policy.fall_back_to_local:
         return "from a paid to a free model only with fall_back_to_local"
     return None
+
+
+def outcomes(own: Profile, step: Profile, on: Sequence[Reason]) -> tuple[Reason, ...]:
+    """What the step is for. A free model does no work of a paid one again, it only stands in for one."""
+    if own.is_paid and not step.is_paid:
+        return tuple(reason for reason in on if reason in QUOTA)
+    return tuple(on)
 
 
 def _turn(
@@ -126,8 +132,10 @@ def _turn(
     critical: bool,
     circumstances: Circumstances,
 ) -> tuple[Turn, str]:
-    if refused := refusal(own, profile, circumstances.policy, critical=critical):
+    if before and (refused := refusal(own, profile, circumstances.policy, critical=critical)):
         return Turn.NOT_ALLOWED, refused
+    if before and not on:
+        return Turn.NOT_ALLOWED, "a free model stands in for a paid one, and does no work of it again"
     if tokens > room(profile):
         return (
             Turn.PASSED_OVER,
@@ -140,7 +148,7 @@ def _turn(
     if not before:
         return Turn.FIRST, "the profile of the route"
     if any(place.turn is Turn.FIRST for place in before):
-        return Turn.NEXT, "on " + ", ".join(on)
+        return Turn.NEXT, "after any failure" if tuple(on) == ANY_FAILURE else "after " + ", ".join(on)
     if "context_overflow" not in on and tokens > room(before[0].profile):
         return Turn.PASSED_OVER, f"it is for {', '.join(on)}, not for a text that is too long"
     return Turn.FIRST, "the next in line that fits"
@@ -159,6 +167,14 @@ def _place_json(place: Place) -> dict[str, JSON]:
         "why": place.why,
         "missing": place.missing,
     }
+
+
+def _steps(
+    own: Profile, cascade: Sequence[NextProfile], profiles: Mapping[str, Profile]
+) -> Iterator[tuple[Profile, tuple[Reason, ...]]]:
+    for step in cascade:
+        profile = _with_think(profiles[step.profile], step.think)
+        yield profile, outcomes(own, profile, step.on)
 
 
 def _with_think(profile: Profile, think: Think | None) -> Profile:

@@ -61,7 +61,8 @@ def profile_of(phase, seeds) -> Profile:
 
 
 def test_light_work_goes_to_haiku_and_the_rest_to_sonnet(seeds):
-    models = {name: seeds.profiles[route.profile].model for name, route in seeds.routes.items()}
+    routes = {phase.route for item in seeds.definitions.values() for phase in item.phases if phase.route}
+    models = {name: seeds.profiles[seeds.routes[name].profile].model for name in routes}
 
     assert models == {
         "light": "claude-haiku-5-5",
