@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from app.db import Database
-from app.pipelines import definitions
+from app.pipelines import definitions, routing
+from app.pipelines.route import Keyword
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
 from app.prompts.store import PRODUCTION
@@ -122,6 +123,33 @@ async def test_a_row_that_differs_is_mended_unless_a_person_edited_it(
         await session.execute(update(table).where(named).values(**values, edited_at=edited_at))
     report = await sow(database, seeds)
     assert (report.kept, report.changed) == (([row], []) if by_person else ([], [row]))
+
+
+async def words(database: Database) -> list[tuple[str, str]]:
+    async with database.transaction() as session:
+        return [(row.keyword, row.route) for row in await routing.keywords(session)]
+
+
+async def test_keywords_follow_the_file_in_its_order_and_those_that_left_it_are_removed(
+    database: Database,
+) -> None:
+    await sow(database)
+    fewer = replace(SEEDS, keywords=[*reversed(SEEDS.keywords)][:3])
+    assert (await sow(database, fewer)).changed == ["route_keywords"]
+    assert await words(database) == [(one.keyword, one.route) for one in fewer.keywords]
+
+
+async def test_people_who_add_keywords_at_once_lose_none(database: Database) -> None:
+    await sow(database)
+
+    async def add(word: str) -> None:
+        async with database.transaction() as session:
+            await routing.add_keyword(session, Keyword(keyword=word, route="code"))
+
+    added = [f"word {number}" for number in range(5)]
+    await asyncio.gather(*map(add, added))
+    assert {word for word, _ in await words(database)} >= set(added)
+    assert (await sow(database)).kept == ["route_keywords"]
 
 
 async def test_rows_of_a_definition_that_can_not_be_read_are_made_anew(database: Database) -> None:

@@ -69,6 +69,15 @@ async def test_what_is_not_there_is_told_with_what_is(database: Database, source
             await MISSING[what](SOURCES[source], session)
 
 
+async def test_rows_and_files_have_the_same_routes_and_keywords(database: Database) -> None:
+    await seed(database, SEEDS, KINDS)
+    async with database.transaction() as session:
+        routes = [await source.routes(session) for source in SOURCES.values()]
+        keywords = [await source.keywords(session) for source in SOURCES.values()]
+    assert routes[0] == routes[1]
+    assert list(keywords[0]) == list(keywords[1])
+
+
 @pytest.mark.parametrize("source", SOURCES)
 async def test_a_schema_of_a_row_is_read(database: Database, source: str) -> None:
     await seed(database, SEEDS, KINDS)
