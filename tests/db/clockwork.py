@@ -13,6 +13,7 @@ from app.pipelines.creation import Pinned
 from app.pipelines.schedules import store as schedules
 from app.pipelines.schedules.schedule import Checks, ScheduleDraft, check
 from app.pipelines.schedules.ticking import Ticker
+from app.pipelines.snapshot import Policy
 from app.rendering.renderer import Renderer
 from app.tables import Pipeline, Schedule, ScheduleTick
 from tests.db.scripted import Engine
@@ -47,7 +48,12 @@ class Clockwork:
 
     async def pin(self, definition: str, project: str | None, profile: str | None) -> Pinned:
         return await creation.pin(
-            self.database, self.loader, definition=definition, project=project, profile=profile
+            self.database,
+            self.loader,
+            definition=definition,
+            project=project,
+            profile=profile,
+            policy=Policy(),
         )
 
     async def add(self, next_at: datetime | None = None, **changes: Any) -> Schedule:
