@@ -12,6 +12,7 @@ from sqlalchemy import text
 from app.pipelines import creation
 from app.pipelines.configuration import ConfigurationLoader, RowSource
 from app.pipelines.creation import NewRun
+from app.pipelines.snapshot import Policy
 from app.worker.sweep import FIRST, LOST_WAKEUPS, ORPHANS
 from tests.db.scripted import Engine, Scripted
 
@@ -26,7 +27,7 @@ LOST = text(
 async def queue(engine: Engine, runs: int) -> None:
     """Runs with a wake-up each, in tables that nobody has analyzed."""
     await engine.create(Scripted())
-    pin = partial(creation.pin, definition="small", project=None, profile=None)
+    pin = partial(creation.pin, definition="small", project=None, profile=None, policy=Policy())
     pinned = await pin(engine.database, ConfigurationLoader(RowSource()))
     async with engine.database.transaction() as session:
         await creation.insert(session, pinned, [NewRun("An epic")] * runs, queue=True)
