@@ -18,6 +18,7 @@ from app.pipelines.configuration import ConfigurationLoader, RowSource
 from app.pipelines.creation import NewRun, Pinned
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseKind, PhaseResult
+from app.pipelines.snapshot import Policy
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
 from app.services import open_services
@@ -85,7 +86,7 @@ class Workbench:
     async def _pin(self, database: Database, name: str) -> Pinned:
         key = (database.url, name)
         if key not in self._pinned:
-            load = partial(creation.pin, definition=name, project=None, profile=None)
+            load = partial(creation.pin, definition=name, project=None, profile=None, policy=Policy())
             self._pinned[key] = await load(database, ConfigurationLoader(RowSource()))
         return self._pinned[key]
 
