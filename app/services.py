@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from app.artifacts.documents import trusted_digests
@@ -14,6 +15,7 @@ from app.db import Database
 from app.embedded import EmbeddedPostgres, kept
 from app.limits.limits import CallLimits
 from app.llm.backends import create_backends
+from app.llm.cache import ResponseCache
 from app.llm.caller import LLMCaller
 from app.llm.cassette import Recording
 from app.llm.types import Backend, BackendName
@@ -23,7 +25,7 @@ from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
-from app.pipelines.retention.policy import policy_of
+from app.pipelines.retention.policy import cache_bytes, policy_of
 from app.pipelines.retention.pruner import Pruner
 from app.pipelines.router import Router
 from app.pipelines.service import Defaults, PipelineService
@@ -55,6 +57,7 @@ class Services:
     renderer: Renderer
     backends: Mapping[BackendName, Backend]
     caller: LLMCaller
+    cache: ResponseCache
     sandbox: Sandbox
     kinds: Mapping[str, PhaseKind]
     loader: ConfigurationLoader
@@ -110,6 +113,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         stack.push_async_callback(backend.close)
     limits = CallLimits(database, listener, wait_s=settings.limit_wait_s)
     stack.push_async_callback(limits.close)
+    cache = ResponseCache(database, timedelta(hours=settings.response_cache_hours), cache_bytes(settings))
     caller = LLMCaller(settings, backends, UsageRecorder(database), limits=limits)
     tools = Tools(
         database=database,
@@ -133,6 +137,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         renderer=renderer,
         backends=backends,
         caller=caller,
+        cache=cache,
         sandbox=sandbox,
         kinds=kinds,
         loader=loader,

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     cassette: Path = ROOT / "seeds" / "demo" / "cassette.jsonl"
     """Recorded answers that the `recorded` backend replays."""
 
+    response_cache_hours: float = Field(24.0, ge=0, le=87_600)
+    """How long an answer may be given again to the very same question, in hours; 0: never."""
+    response_cache_mb: float = Field(256.0, ge=0, le=1_000_000)
+    """What these answers may take together, in MB; those that were not used for the longest go first."""
+
     record_to: Path | None = None
     """Append every answer of a model to this cassette, for the `recorded` backend to replay."""
 

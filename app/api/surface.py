@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app.api import (
     artifacts,
     batches,
+    cache,
     definitions,
     destinations,
     docs,
@@ -48,6 +49,7 @@ ROUTERS = (
     models.router,
     routes.router,
     limits.router,
+    cache.router,
     tokens.router,
 )
 

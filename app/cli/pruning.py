@@ -19,6 +19,7 @@ LABELS = {
     "batches": "finished batches pruned",
     "items": "items of batches",
     "requests": "kept answers to requests",
+    "cached": "cached answers of models",
     "slots": "slots of dead processes",
     "workspaces": "workspaces",
     "temporary": "temporary folders",

@@ -3,6 +3,7 @@
 from app.tables.artifact import Artifact
 from app.tables.base import Base
 from app.tables.batch import Batch, BatchItem, BatchState, ItemState
+from app.tables.cache import CachedAnswer, CacheSize
 from app.tables.chore import Chore
 from app.tables.definition import (
     Apply,
@@ -46,6 +47,8 @@ __all__ = [
     "Batch",
     "BatchItem",
     "BatchState",
+    "CacheSize",
+    "CachedAnswer",
     "CallLimit",
     "CallRate",
     "CallSlot",

@@ -39,6 +39,9 @@ class PromptUsage(Base):
         ),
         Index("ix_pipeline_prompt_usage_run", "pipeline_id", "id"),
         Index("ix_pipeline_prompt_usage_day", "started_at"),
+        Index(
+            "ix_pipeline_prompt_usage_hits", "started_at", postgresql_where=text("cached_from IS NOT NULL")
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

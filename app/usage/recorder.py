@@ -54,6 +54,7 @@ class Settlement:
     thinking_estimated: bool = False
 
 
+_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "thinking_tokens")
 PATIENCE_S = 60.0
 """An answer that was paid for is kept for so long while the database is away."""
 
@@ -114,6 +115,28 @@ class UsageRecorder:
                     )
                     .on_conflict_do_nothing()
                 )
+
+    async def cached(self, record: CallRecord, cached_from: int, answer: dict[str, Any]) -> int:
+        """A call that was answered from the cache: a row of its own that took nothing, and says who paid.
+
+        The answer is kept for a resumed run too, which must not depend on what the cache still has.
+        """
+        free = {name: 0 for name in ("reserved_tokens", "reserved_usd", "cost_usd", *_TOKENS)}
+        values = {**asdict(record), **free, "outcome": "ok", "price_version": "cached"}
+        call = insert(PromptUsage).values(
+            **values, cached_from=cached_from, settled_at=func.clock_timestamp()
+        )
+        step = ("pipeline_id", "phase", "item", "round", "step", "request_digest")
+        async with self._database.transaction() as session:
+            usage_id = (await session.execute(call.returning(PromptUsage.id))).scalar_one()
+            if record.pipeline_id is not None:
+                kept = {name: values[name] for name in step}
+                await session.execute(
+                    insert(ModelAnswer)
+                    .values(usage_id=usage_id, answer=answer, **kept)
+                    .on_conflict_do_nothing()
+                )
+        return usage_id
 
     async def refuse(self, usage_id: int, outcome: str, error: str) -> None:
         """Mark an answer that was valid JSON but could not be used."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Subquery, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.tables import Pipeline, PromptUsage
 from app.usage import daily
@@ -59,6 +61,19 @@ async def of_batch(session: AsyncSession, batch_id: UUID) -> Bill:
     """The sum over every attempt at every item of the batch."""
     runs = select(Pipeline.id).where(Pipeline.batch_id == batch_id)
     query = select(literal("total"), *sums(AMOUNTS.values())).where(PromptUsage.pipeline_id.in_(runs))
+    return _bill((await session.execute(query)).one())
+
+
+async def saved(session: AsyncSession, days: int) -> Bill:
+    """What calls cost whose answer was given again today (UTC) or in so many days before, each time anew."""
+    hit = aliased(PromptUsage)
+    midnight = func.date_trunc("day", func.now()) - timedelta(days=days)
+    query = (
+        select(literal("saved"), *sums(AMOUNTS.values()))
+        .select_from(hit)
+        .join(PromptUsage, PromptUsage.id == hit.cached_from)
+        .where(hit.cached_from.is_not(None), hit.started_at >= midnight)
+    )
     return _bill((await session.execute(query)).one())
 
 

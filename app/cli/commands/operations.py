@@ -1,4 +1,4 @@
-"""`serve`, `worker`, `seed`, `prune`, `doctor` and `version`: look after the service."""
+"""`serve`, `worker`, `seed`, `prune`, `cache`, `doctor` and `version`: look after the service."""
 
 from __future__ import annotations
 
@@ -48,6 +48,22 @@ def prune(
     from app.cli import pruning
 
     pruning.prune(dry_run=dry_run, as_json=as_json)
+
+
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Forget every cached answer.")] = False,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=3650, help="How far to look back for what it saved.")
+    ] = 30,
+    as_json: Json = False,
+) -> None:
+    """Show the answers that are kept to be given again, and what they saved."""
+    from app.cli import caching
+
+    if clear:
+        caching.clear_cache(as_json=as_json)
+    else:
+        caching.show_cache(days, as_json=as_json)
 
 
 def doctor(

@@ -18,6 +18,8 @@ class Policy:
     workspaces: timedelta | None = None
     results: timedelta | None = None
     """Items of batches: the inputs, and which run each of them led to."""
+    cache_bytes: int | None = None
+    """What cached answers of models may take; each of them has an end of its own besides."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Pruned:
     items: int = 0
     requests: int = 0
     """Answers kept for an Idempotency-Key."""
+    cached: int = 0
+    """Answers of models that could have been given again."""
     slots: int = 0
     """Places within limits that processes held when they died."""
     workspaces: int = 0
@@ -55,7 +59,13 @@ def policy_of(settings: Settings) -> Policy:
         history=_days(settings.keep_history_days),
         workspaces=_days(settings.keep_workspaces_days),
         results=_days(settings.keep_results_days),
+        cache_bytes=cache_bytes(settings),
     )
+
+
+def cache_bytes(settings: Settings) -> int:
+    """What cached answers may take together: nothing once the cache is off."""
+    return int(settings.response_cache_mb * 1e6) if settings.response_cache_hours else 0
 
 
 def _days(number: int | None) -> timedelta | None:

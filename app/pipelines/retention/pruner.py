@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
-from app.pipelines.retention import expired, history, items
+from app.pipelines.retention import cached, expired, history, items
 from app.pipelines.retention.policy import Policy, Pruned
 from app.tables import Chore, Pipeline
 from app.workspace.leftovers import Leftover, RunFolder, remove, run_folders, size, temporary_folders
@@ -72,6 +72,7 @@ class Pruner:
                 found += await history.preview(session, policy.history)
             if policy.results is not None:
                 found += await items.preview(session, policy.results)
+            found += await cached.preview(session)
         return found + await self._folders(act=False)
 
     async def _is_ours_to_do(self) -> bool:
@@ -94,6 +95,8 @@ class Pruner:
             done += await self._until_none(partial(history.prune_some, age=policy.history))
         if policy.results is not None:
             done += await self._until_none(partial(items.prune_some, age=policy.results))
+        if policy.cache_bytes is not None:
+            done += await self._until_none(partial(cached.prune_some, max_bytes=policy.cache_bytes))
         return done
 
     async def _until_none(self, prune_some: Callable[[AsyncSession], Awaitable[Pruned | None]]) -> Pruned:
