@@ -20,6 +20,7 @@ from app.llm.caller import LLMCaller
 from app.llm.cassette import Recording
 from app.llm.types import Backend, BackendName
 from app.pipelines import projects
+from app.pipelines.asking import Asker
 from app.pipelines.batches.service import BatchService
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
 from app.pipelines.phases import Tools, create_kinds
@@ -57,6 +58,7 @@ class Services:
     renderer: Renderer
     backends: Mapping[BackendName, Backend]
     caller: LLMCaller
+    asker: Asker
     cache: ResponseCache
     sandbox: Sandbox
     kinds: Mapping[str, PhaseKind]
@@ -137,6 +139,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         renderer=renderer,
         backends=backends,
         caller=caller,
+        asker=Asker(settings, database, loader, caller, renderer),
         cache=cache,
         sandbox=sandbox,
         kinds=kinds,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.commands import (
+    ask,
     batches,
     control,
     decisions,
@@ -45,6 +46,7 @@ def options(
 
 program.command("demo")(work.demo)
 program.command("run")(work.run)
+program.command("ask")(ask.ask)
 program.command("batch")(batches.batch)
 program.command("runs")(runs.runs)
 program.command("show")(runs.show)

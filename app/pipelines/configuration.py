@@ -77,7 +77,16 @@ class ConfigurationLoader:
 
         Raises `NotFound` for a name that is not there.
         """
-        definition = await self._source.definition(session, name)
+        return await self.pin(session, await self._source.definition(session, name), profile, policy)
+
+    async def pin(
+        self,
+        session: AsyncSession,
+        definition: Definition,
+        profile: str | None = None,
+        policy: Policy = DEFAULT_POLICY,
+    ) -> Snapshot:
+        """The same for a definition that is no row."""
         try:
             return Snapshot(
                 definition=definition.name,
@@ -87,7 +96,7 @@ class ConfigurationLoader:
                 policy=policy,
             )
         except ValidationError as error:  # a prompt or a profile that was not written by the service
-            raise _broken(f"{error.title} of {name}", error) from error
+            raise _broken(f"{error.title} of {definition.name}", error) from error
 
     async def _phase(self, session: AsyncSession, phase: Phase, profile: str | None) -> PhaseSpec:
         asked, route = await self._route(session, phase.route, profile)

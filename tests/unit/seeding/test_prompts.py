@@ -18,7 +18,7 @@ from app.seeding.files import load_seeds
 
 ROLES = [
     "pm", "architect", "developer", "qa", "rework", "repair",
-    "judge", "coder", "classifier", "summarizer", "translator",
+    "judge", "coder", "classifier", "summarizer", "translator", "ask",
 ]  # fmt: skip
 BUDGET_TOKENS = 1_500
 EMPTY = {
@@ -41,7 +41,7 @@ def schema_of(prompt, seeds) -> Schema:
     return named_schema(name)
 
 
-def test_there_are_eleven_roles():
+def test_there_are_eleven_roles_of_pipelines_and_one_that_is_asked_without_a_run():
     assert sorted(load_seeds().prompts) == sorted(ROLES)
 
 
