@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     ollama_profile: Literal["code", "uncensored", "fast"] = Field(
         "code", validation_alias=_alias("OLLAMA_PROFILE")
     )
-    """Which Ollama profile `--backend ollama` uses."""
+    """Which Ollama profile `--backend ollama` and `ask --local` use."""
     openai_base_url: str = "http://localhost:1234/v1"
     """Where the OpenAI-compatible server answers (LM Studio, llama.cpp, vLLM)."""
     openai_api_key: SecretStr | None = None

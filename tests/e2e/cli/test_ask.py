@@ -17,6 +17,9 @@ from tests.stub.shapes import Shape
 
 TASK = "Say hello"
 RESULT = "Hello\n\tworld — ça va?"
+LAST = """
+    SELECT role, phase, backend, outcome, pipeline_id FROM pipeline_prompt_usage ORDER BY id DESC LIMIT 1
+"""
 RECORDED = ("--local", "--profile", "recorded")
 
 
@@ -29,8 +32,7 @@ def recording(tmp_path: Path) -> dict[str, str]:
 
 def last_call(surroundings: dict[str, str]) -> tuple[Any, ...]:
     with psycopg.connect(surroundings["WORKBENCH_DATABASE_URL"]) as connection:
-        query = "SELECT role, phase, backend, outcome, pipeline_id FROM pipeline_prompt_usage ORDER BY id DESC LIMIT 1"
-        return connection.execute(query).fetchone() or ()
+        return connection.execute(LAST).fetchone() or ()
 
 
 def texts(request: Request) -> str:

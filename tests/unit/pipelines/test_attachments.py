@@ -48,8 +48,8 @@ def test_with_no_room_everything_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [".env", ".env.production", "prod.env", "tls/server.PEM", "server.key", "id_rsa", "id_ed25519_work", ".netrc",
-     ".ssh/config", "/home/a/.aws/config", "credentials.json", ".npmrc", "secrets.yaml"],
+    [".env", ".env.production", "prod.env", "tls/server.PEM", "server.key", "id_rsa", "id_ed25519_work",
+     ".netrc", ".ssh/config", "/home/a/.aws/config", "credentials.json", ".npmrc", "secrets.yaml"],
 )  # fmt: skip
 def test_a_file_with_keys_is_known_by_its_name(path: str) -> None:
     assert looks_secret(PurePath(path), "")

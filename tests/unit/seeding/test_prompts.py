@@ -5,6 +5,8 @@ import math
 import re
 
 import pytest
+from jinja2 import Environment
+from jinja2.meta import find_undeclared_variables
 
 from app.artifacts.registry import schema as named_schema
 from app.artifacts.rows import row_schema
@@ -223,3 +225,25 @@ def test_the_reviewer_reads_the_test_results_once(seeds, variables):
     _, task = render(seeds.prompts["qa"], {**variables, **given})
 
     assert task.count("all twenty passed") == 1
+
+
+@every_role
+def test_the_stable_part_depends_on_the_schema_and_its_form_alone_so_that_a_provider_can_cache_it(
+    role, seeds
+):
+    used = find_undeclared_variables(Environment(autoescape=True).parse(seeds.prompts[role].system))
+
+    assert used <= {"schema", "schema_name", "constrained"}
+
+
+@every_role
+def test_json_in_a_prompt_is_minified(role, seeds, variables):
+    prompt = seeds.prompts[role]
+    assert "tojson(" not in prompt.system + prompt.task  # nothing asks for an indent
+
+    values = {**variables, "schema": "{}", "schema_name": "X", "constrained": True}
+    values["context"] = {"a": [1, {"b": 2}]}
+
+    _, task = render(prompt, values)
+
+    assert role not in ("ask", "coder") or '\n{"a":[1,{"b":2}]}\n' in task
