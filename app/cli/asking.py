@@ -16,6 +16,13 @@ from app.pipelines.attachments import Attachment
 from app.pipelines.question import Prepared, Question, Result
 from app.services import Services
 
+HINTS = {
+    "missing_key": "get a key at https://platform.claude.com, then: export WORKBENCH_ANTHROPIC_API_KEY=...; "
+    "or ask a free model: --local",
+    "out_of_credit": "add credit to the account of the key, or ask a free model: --local",
+}
+"""Where the usual hint names options that `ask` has not."""
+
 
 def ask(question: Question, *, as_json: bool) -> None:
     async def act(services: Services) -> tuple[Prepared, Result]:
@@ -44,7 +51,7 @@ async def _wait(services: Services, prepared: Prepared) -> Result:
 
 
 def _add_hint(error: WorkbenchError, backend: str, services: Services) -> None:
-    if hint := hint_for(error, backend, services.settings):
+    if hint := HINTS.get(error.code) or hint_for(error, backend, services.settings):
         error.details.setdefault("hint", hint)
 
 

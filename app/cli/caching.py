@@ -29,7 +29,7 @@ def show_cache(days: int, *, as_json: bool) -> None:
     tokens = saved.tokens.total_input + saved.tokens.output
     say(
         console,
-        f"{saved.calls:,} given again since {days} days ago: {tokens:,} tokens and "
+        f"{saved.calls:,} given again in {days} days: {tokens:,} tokens and "
         f"${saved.cost_usd:.4f} saved" + (f", {saved.unpriced} without a price" if saved.unpriced else ""),
     )
     explain(console, (_policy(settings), "dim"))

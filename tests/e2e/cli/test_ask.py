@@ -149,6 +149,12 @@ def test_a_server_that_is_down_is_said_with_what_to_start(process: Process) -> N
     assert "ollama serve" in done.err
 
 
+def test_without_a_key_the_way_out_is_one_that_ask_has(workbench: Workbench) -> None:
+    done = workbench("ask", "--api", TASK)
+    assert (done.code, done.out) == (1, "")
+    assert "or ask a free model: --local" in done.err
+
+
 def test_the_kill_switch_holds(workbench: Workbench, recording: dict[str, str]) -> None:
     done = workbench("ask", *RECORDED, TASK, WORKBENCH_LLM_DISABLED="true", **recording)
     assert (done.code, done.out) == (1, "")

@@ -8,7 +8,7 @@ from tests.e2e.cli.command import Workbench
 def test_an_empty_cache_says_so_with_its_policy(workbench: Workbench) -> None:
     lines = workbench("cache").out.splitlines()
     assert lines[0] == "0 answers, 0.0 of 256 MB"
-    assert lines[1] == "0 given again since 30 days ago: 0 tokens and $0.0000 saved"
+    assert lines[1] == "0 given again in 30 days: 0 tokens and $0.0000 saved"
     assert "kept for 24 hours" in lines[2]
 
 
