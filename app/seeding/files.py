@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,9 @@ import yaml
 from jinja2.meta import find_undeclared_variables
 from pydantic import TypeAdapter, ValidationError
 
-from app.errors import WorkbenchError
+from app.artifacts.rows import row_schema
+from app.errors import Invalid, WorkbenchError
+from app.llm.probing.case import Case
 from app.llm.types import JSON
 from app.pipelines.definition import Definition
 from app.pipelines.route import Keyword, RouteName, RouteSpec, Word
@@ -21,6 +24,7 @@ from app.seeding.values import (
     LimitName,
     LimitSeed,
     Name,
+    ProbeSeed,
     ProfileSeed,
     PromptSeed,
     SchemaSeed,
@@ -32,6 +36,8 @@ SEEDS = ROOT / "seeds"
 TASK_MARK = "<!-- task -->"
 SYSTEM_VARIABLES = frozenset({"schema", "schema_name", "constrained"})
 """The stable prefix may use nothing that changes from call to call, and the task part not these."""
+ANSWER = "Answer with one JSON object that fits this JSON Schema, and with nothing else:\n{schema}"
+"""Said in every mode of a probe, so that the modes differ in nothing but what binds the answer."""
 
 T = TypeVar("T")
 
@@ -56,6 +62,23 @@ def load_seeds(root: Path = SEEDS) -> Seeds:
     )
     check_references(root, seeds)
     return seeds
+
+
+def load_probes(root: Path = SEEDS) -> tuple[Case, ...]:
+    """The questions of a probe, by name; no other command needs them. Raises `Invalid` like `load_seeds`."""
+    paths = sorted(root.glob("probes/*.yaml"))
+    return tuple(_case(path, _named(path, _read(path, ProbeSeed), "name")) for path in paths)
+
+
+def _case(path: Path, seed: ProbeSeed) -> Case:
+    try:
+        schema = row_schema(f"probe_{seed.name}", seed.json_schema)
+    except Invalid as error:
+        raise wrong(path, "schema", error.message) from error
+    if stray := seed.expect.keys() - seed.json_schema.get("properties", {}).keys():
+        raise wrong(path, "expect", f"the schema has no {_list(stray)}")
+    stated = ANSWER.format(schema=json.dumps(seed.json_schema, ensure_ascii=False))
+    return Case(seed.name, f"{seed.system}\n{stated}", seed.task.strip(), schema, seed.expect)
 
 
 def _read(path: Path, kind: type[T]) -> T:

@@ -65,6 +65,17 @@ class SchemaSeed(Seed):
     json_schema: dict[str, JSON]
 
 
+class ProbeSeed(Seed):
+    """One question of a probe."""
+
+    name: Name
+    system: str = Field(min_length=1)
+    task: str = Field(min_length=1)
+    json_schema: dict[str, JSON] = Field(alias="schema")
+    expect: dict[str, tuple[JSON, ...]] = Field(min_length=1)
+    """Top-level field of the answer → the values that are right."""
+
+
 @dataclass(frozen=True)
 class Seeds:
     """All that a new database starts with, by name."""

@@ -4,6 +4,7 @@ from app.tables.artifact import Artifact
 from app.tables.base import Base
 from app.tables.batch import Batch, BatchItem, BatchState, ItemState
 from app.tables.cache import CachedAnswer, CacheSize
+from app.tables.capability import Binding, ModelCapability
 from app.tables.chore import Chore
 from app.tables.definition import (
     Apply,
@@ -49,6 +50,7 @@ __all__ = [
     "BatchState",
     "CacheSize",
     "CachedAnswer",
+    "Binding",
     "CallLimit",
     "CallRate",
     "CallSlot",
@@ -65,6 +67,7 @@ __all__ = [
     "ItemState",
     "Missed",
     "ModelAnswer",
+    "ModelCapability",
     "ModelProfile",
     "Outcome",
     "PhaseConfiguration",

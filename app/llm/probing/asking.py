@@ -1,0 +1,177 @@
+"""One call of a probe: within the limits, under a deadline, in the ledger, judged as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from app.digests import digest, writable
+from app.limits.limits import CallLimits
+from app.limits.slot import Slot
+from app.llm.digest import request_digest
+from app.llm.errors import (
+    BackendDown,
+    DeadlineExceeded,
+    InvalidAnswer,
+    LLMError,
+    Refused,
+    RequestRefused,
+    Truncated,
+)
+from app.llm.probing.case import Case, Verdict, judge
+from app.llm.probing.figures import Asked
+from app.llm.survey import require_alive
+from app.llm.types import Answer, Backend, Call, CallKey, Message, Mode, Profile
+from app.settings import Settings
+from app.tables import Priority
+from app.usage.cost import Cost, cost_of
+from app.usage.estimate import estimate_tokens
+from app.usage.recorder import CallRecord, Settlement, UsageRecorder
+from app.usage.tokens import Tokens
+
+ROLE = "probe"
+MOST_OUTPUT = 1_024
+"""Tokens of an answer; a good one takes about a hundred."""
+MOST_OUTPUT_THINKING = 4_096
+_ANSWERED = (Truncated, Refused, InvalidAnswer)
+"""The model wrote something, and it is of no use."""
+_OF_THE_MODE = (RequestRefused, DeadlineExceeded, BackendDown)
+"""Another question in the same mode would end the same way; another mode may not."""
+
+
+class Asker:
+    """Asks one backend, one question after the other, and adds up what it costs."""
+
+    def __init__(
+        self, settings: Settings, backend: Backend, recorder: UsageRecorder, limits: CallLimits | None
+    ) -> None:
+        self.cost_usd: Decimal | None = Decimal(0)
+        """None: a price is not known."""
+        self._settings = settings
+        self._backend = backend
+        self._recorder = recorder
+        self._limits = limits
+
+    async def ask(self, call: Call, case: Case) -> Asked:
+        """Raises the `LLMError` that would end every other question too: no such model, no server, no key."""
+        record, most = _record(call), _most(call)
+        async with self._slot(call.profile, most):
+            usage_id = await self._recorder.open(
+                record, tokens=most.input + most.output, cost=_cost(call.profile, most)
+            )
+            started = time.monotonic()
+            try:
+                answer = await self._send(call)
+            except LLMError as error:
+                took = time.monotonic() - started
+                await self._settle(usage_id, record, call.profile, error.code, error.tokens, error)
+                return await self._failed(error, took)
+            took = time.monotonic() - started
+        verdict = judge(case, answer.text)
+        outcome = "ok" if verdict.compliant else InvalidAnswer.code
+        await self._settle(usage_id, record, call.profile, outcome, answer.tokens)
+        return Asked(took, answer.tokens, verdict)
+
+    async def _failed(self, error: LLMError, took: float) -> Asked:
+        if isinstance(error, _ANSWERED):
+            return Asked(took, error.tokens or Tokens(), Verdict(), error.message)
+        if not isinstance(error, _OF_THE_MODE):
+            raise error
+        if not isinstance(error, RequestRefused):
+            await require_alive(self._backend)  # then it broke at the question alone
+        return Asked(took, None, Verdict(), writable(error.message)[:500], ends_mode=True)
+
+    async def _send(self, call: Call) -> Answer:
+        profile = call.profile
+        deadline = profile.timeout_s or (
+            self._settings.api_timeout_s if profile.backend == "anthropic" else self._settings.local_timeout_s
+        )
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._backend.answer(call)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"no complete answer within {deadline:g} s") from error
+
+    async def _settle(
+        self,
+        usage_id: int | None,
+        record: CallRecord,
+        profile: Profile,
+        outcome: str,
+        tokens: Tokens | None,
+        error: LLMError | None = None,
+    ) -> None:
+        """A lost reply may have been billed: its row stays open at what was reserved."""
+        if usage_id is None or (error is not None and error.reply_lost):
+            return
+        spent = tokens or Tokens()
+        cost = _cost(profile, spent)
+        self.cost_usd = None if self.cost_usd is None or cost.usd is None else self.cost_usd + cost.usd
+        message = writable(error.message)[:2000] if error is not None else None
+        await self._recorder.settle(usage_id, record, Settlement(outcome, spent, cost, message))
+
+    def _slot(self, profile: Profile, most: Tokens) -> AbstractAsyncContextManager[Slot | None]:
+        if self._limits is None:
+            return nullcontext()
+        return self._limits.slot(
+            backend=profile.backend,
+            profile=profile.name,
+            tokens=most.input + most.output,
+            priority=Priority.INTERACTIVE,
+            group=None,
+        )
+
+
+def call_of(profile: Profile, case: Case, mode: Mode, *, thinks: bool) -> Call:
+    """The profile as it is, but for thinking and the length of an answer."""
+    most = MOST_OUTPUT_THINKING if thinks else MOST_OUTPUT
+    think = (profile.think if profile.think != "off" else "on") if thinks else "off"
+    return Call(
+        profile=replace(profile, think=think, max_output_tokens=min(most, profile.max_output_tokens)),
+        system=case.system,
+        messages=(Message("user", case.task),),
+        schema_name=case.schema.name,
+        schema=case.schema.json_schema(),
+        mode=mode,
+        key=CallKey(phase=ROLE, item=case.name),
+    )
+
+
+def _record(call: Call) -> CallRecord:
+    profile = call.profile
+    return CallRecord(
+        phase=ROLE,
+        item=call.key.item,
+        round=call.key.round,
+        step=0,
+        backend=profile.backend,
+        profile=profile.name,
+        model=profile.model,
+        role=ROLE,
+        prompt_digest=digest([call.system, call.messages[0].content]),
+        prompt_version=None,
+        request_digest=request_digest(call),
+        mode=call.mode,
+    )
+
+
+def _most(call: Call) -> Tokens:
+    texts = (call.system, json.dumps(call.schema), *(message.content for message in call.messages))
+    return Tokens(input=sum(estimate_tokens(text) for text in texts), output=call.profile.max_output_tokens)
+
+
+def _cost(profile: Profile, tokens: Tokens) -> Cost:
+    if tokens == Tokens():
+        return Cost(Decimal(0), "nothing billed")
+    return cost_of(
+        tokens,
+        backend=profile.backend,
+        model=profile.model,
+        prices=profile.price_usd_per_mtok,
+        at=datetime.now(UTC),
+    )
