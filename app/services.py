@@ -17,7 +17,10 @@ from app.limits.limits import CallLimits
 from app.llm.backends import create_backends
 from app.llm.cache import ResponseCache
 from app.llm.caller import LLMCaller
+from app.llm.capabilities import Capabilities
 from app.llm.cassette import Recording
+from app.llm.health import Circuits
+from app.llm.probing.prober import Prober
 from app.llm.types import Backend, BackendName
 from app.pipelines import projects
 from app.pipelines.asking import Asker
@@ -60,6 +63,9 @@ class Services:
     caller: LLMCaller
     asker: Asker
     cache: ResponseCache
+    circuits: Circuits
+    capabilities: Capabilities
+    prober: Prober
     sandbox: Sandbox
     kinds: Mapping[str, PhaseKind]
     loader: ConfigurationLoader
@@ -141,6 +147,9 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         caller=caller,
         asker=Asker(settings, database, loader, caller, renderer),
         cache=cache,
+        circuits=Circuits(),
+        capabilities=Capabilities(database),
+        prober=Prober(settings, backends, database, limits),
         sandbox=sandbox,
         kinds=kinds,
         loader=loader,

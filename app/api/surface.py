@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.api import (
     artifacts,
+    backends,
     batches,
     cache,
     definitions,
@@ -48,6 +49,7 @@ ROUTERS = (
     destinations.router,
     models.router,
     routes.router,
+    backends.router,
     limits.router,
     cache.router,
     tokens.router,

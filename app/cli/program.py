@@ -9,6 +9,7 @@ import typer
 
 from app.cli.commands import (
     ask,
+    backends,
     batches,
     control,
     decisions,
@@ -59,6 +60,7 @@ program.command("waits")(decisions.waits)
 program.command("approve")(decisions.approve)
 program.command("reject")(decisions.reject)
 program.command("usage")(runs.usage)
+program.command("backends")(backends.backends)
 program.command("serve")(operations.serve)
 program.command("worker")(operations.worker)
 program.command("seed")(operations.seed)

@@ -43,17 +43,20 @@ class Answered:
 async def survey(
     backends: Mapping[BackendName, Backend], *, disabled: bool, within_s: float = ANSWER_WITHIN_S
 ) -> list[Answered]:
-    """Every backend, in the order given, after `within_s` seconds at the latest. No traffic when disabled."""
+    """Every backend, in the order given. No traffic when disabled.
+
+    Each of the two requests has `within_s` seconds, so it ends after twice that at the latest.
+    """
     if disabled:
         why = "model calls are switched off (WORKBENCH_LLM_DISABLED)"
         return [Answered(name, "not_asked", code="llm_disabled", problem=why) for name in backends]
     return await asyncio.gather(*(_ask(name, backend, within_s) for name, backend in backends.items()))
 
 
-async def server_version(backend: Backend) -> str:
+async def server_version(backend: Backend, within_s: float = ANSWER_WITHIN_S) -> str:
     """What the server says it is; `unknown` when it does not say."""
     try:
-        async with asyncio.timeout(ANSWER_WITHIN_S):
+        async with asyncio.timeout(within_s):
             return writable((await backend.version()).strip()) or UNKNOWN_VERSION
     except (LLMError, TimeoutError):
         return UNKNOWN_VERSION
@@ -70,11 +73,12 @@ async def require_alive(backend: Backend) -> None:
 
 async def _ask(name: BackendName, backend: Backend, within_s: float) -> Answered:
     try:
+        version = await server_version(backend, within_s)  # first: it loads the SDK, which is no latency
         async with asyncio.timeout(within_s):
             started = time.monotonic()
             models = await backend.models()
             took = round((time.monotonic() - started) * 1000)
-            return Answered(name, "up", await server_version(backend), sorted(models), took)
+        return Answered(name, "up", version, sorted(models), took)
     except MissingKey as error:
         return Answered(
             name, "not_configured", code=error.code, problem=error.message, missing=KEYS.get(name)

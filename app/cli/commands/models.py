@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Json, ThinkChoice
+from app.cli.options import Json, ThinkChoice, leave
 
 group = typer.Typer(help="Show and change which model each profile asks.", no_args_is_help=True)
 
@@ -78,3 +78,24 @@ def set_profile(
             "--temperature, --vram-gb, --max-turns, --code-channel"
         )
     profiles.set_profile(profile, changes)
+
+
+@group.command("probe")
+def probe(
+    profiles: Annotated[
+        list[str] | None, typer.Argument(metavar="PROFILE…", help="Names of profiles.", show_default=False)
+    ] = None,
+    all_local: Annotated[
+        bool, typer.Option("--all-local", help="Every model of a server of one's own, once each.")
+    ] = False,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=50, help="How often each question is asked.")
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Ask models five questions in every mode, with and without thinking, and keep what holds."""
+    from app.cli import probing
+
+    if not profiles and not all_local:
+        raise typer.BadParameter("name at least one profile, or give --all-local")
+    leave(probing.probe(profiles or [], all_local=all_local, repeat=repeat, as_json=as_json))
