@@ -79,12 +79,7 @@ async def backends(services: ServicesOf) -> list[BackendView]:
 
     A server that has not answered within seconds counts as down.
     """
-    found = await standings(
-        services.database,
-        services.backends,
-        services.circuits,
-        disabled=services.settings.llm_disabled,
-    )
+    found = await standings(services.settings, services.database, services.backends, services.circuits)
     return [_view(standing) for standing in found]
 
 

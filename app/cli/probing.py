@@ -67,3 +67,5 @@ async def _probe(services: Services, profile: Profile, repeat: int) -> Found | W
             return await services.prober.probe(profile, cases, repeat=repeat, watch=progress.update)
         except WorkbenchError as error:
             return error
+        finally:
+            services.capabilities.forget()

@@ -36,9 +36,7 @@ def show_backends(*, as_json: bool) -> None:
     settings = read_settings()
 
     async def read(services: Services) -> list[Standing]:
-        return await standings(
-            services.database, services.backends, services.circuits, disabled=settings.llm_disabled
-        )
+        return await standings(settings, services.database, services.backends, services.circuits)
 
     found = with_services(settings, read)
     if as_json:

@@ -10,8 +10,10 @@ from typing import Literal
 
 from app.digests import writable
 from app.errors import WorkbenchError
-from app.llm.errors import BackendDown, DeadlineExceeded, LLMError, MissingKey
+from app.llm.backends import REGISTRY
+from app.llm.errors import BackendDown, DeadlineExceeded, LLMDisabled, LLMError, MissingKey
 from app.llm.types import Backend, BackendName
+from app.settings import Settings
 
 ANSWER_WITHIN_S = 5.0
 UNKNOWN_VERSION = "unknown"
@@ -41,16 +43,16 @@ class Answered:
 
 
 async def survey(
-    backends: Mapping[BackendName, Backend], *, disabled: bool, within_s: float = ANSWER_WITHIN_S
+    settings: Settings, backends: Mapping[BackendName, Backend], *, within_s: float = ANSWER_WITHIN_S
 ) -> list[Answered]:
-    """Every backend, in the order given. No traffic when disabled.
+    """Every backend, in the order given. No traffic when model calls are switched off.
 
-    Each of the two requests has `within_s` seconds, so it ends after twice that at the latest.
+    Each of two requests has `within_s` seconds, and a server that is silent at the first gets no second.
     """
-    if disabled:
+    if settings.llm_disabled:
         why = "model calls are switched off (WORKBENCH_LLM_DISABLED)"
-        return [Answered(name, "not_asked", code="llm_disabled", problem=why) for name in backends]
-    return await asyncio.gather(*(_ask(name, backend, within_s) for name, backend in backends.items()))
+        return [Answered(name, "not_asked", code=LLMDisabled.code, problem=why) for name in backends]
+    return await asyncio.gather(*(_ask(settings, one, within_s) for one in backends.values()))
 
 
 async def server_version(backend: Backend, within_s: float = ANSWER_WITHIN_S) -> str:
@@ -71,14 +73,18 @@ async def require_alive(backend: Backend) -> None:
         raise BackendDown(f"{backend.name} {_SILENT.format(ANSWER_WITHIN_S)}") from error
 
 
-async def _ask(name: BackendName, backend: Backend, within_s: float) -> Answered:
+async def _ask(settings: Settings, backend: Backend, within_s: float) -> Answered:
+    name = backend.name
     try:
-        version = await server_version(backend, within_s)  # first: it loads the SDK, which is no latency
+        if (
+            name in REGISTRY
+        ):  # importing an SDK takes seconds on a busy machine, which no server is to blame for
+            await asyncio.to_thread(REGISTRY[name], settings)
         async with asyncio.timeout(within_s):
             started = time.monotonic()
             models = await backend.models()
             took = round((time.monotonic() - started) * 1000)
-        return Answered(name, "up", version, sorted(models), took)
+        return Answered(name, "up", await server_version(backend, within_s), sorted(models), took)
     except MissingKey as error:
         return Answered(
             name, "not_configured", code=error.code, problem=error.message, missing=KEYS.get(name)

@@ -27,6 +27,7 @@ from app.llm.probing.figures import Capability
 from app.llm.survey import Answered, survey
 from app.llm.types import Backend, BackendName, Mode
 from app.pipelines import routing
+from app.settings import Settings
 from app.tables import ModelProfile
 from app.usage.faults import Fault, last_faults
 
@@ -79,7 +80,7 @@ class Standing:
 
 
 async def standings(
-    database: Database, backends: Mapping[BackendName, Backend], circuits: Circuits, *, disabled: bool
+    settings: Settings, database: Database, backends: Mapping[BackendName, Backend], circuits: Circuits
 ) -> list[Standing]:
     """Every backend by name. The servers are asked side by side, and no transaction is open meanwhile."""
     async with database.transaction() as session:
@@ -97,7 +98,7 @@ async def standings(
                 if profile.backend == answered.backend
             ),
         )
-        for answered in sorted(await survey(backends, disabled=disabled), key=lambda one: one.backend)
+        for answered in sorted(await survey(settings, backends), key=lambda one: one.backend)
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.tables import PromptUsage
@@ -48,6 +49,6 @@ async def last_faults(session: AsyncSession, outcomes: Collection[str]) -> dict[
     )
     newest_first = (recent.c.backend, recent.c.started_at.desc())
     rows = await session.execute(
-        select(recent).where(failed).distinct(recent.c.backend).order_by(*newest_first)
+        select(recent).where(failed).ext(distinct_on(recent.c.backend)).order_by(*newest_first)
     )
     return {row.backend: Fault(row.started_at, row.outcome, row.model, row.error) for row in rows}

@@ -14,10 +14,11 @@ from tests.stub import Stub
 from tests.stub.wires import MODELS
 
 
-async def look(*names: str, disabled: bool = False, **settings: object) -> dict[str, Answered]:
-    made = create_backends(Settings(_env_file=None, **settings))  # type: ignore[arg-type]
+async def look(*names: str, **given: object) -> dict[str, Answered]:
+    settings = Settings(_env_file=None, **given)  # type: ignore[arg-type]
+    made = create_backends(settings)
     try:
-        found = await survey({name: made[name] for name in names}, disabled=disabled)
+        found = await survey(settings, {name: made[name] for name in names})
     finally:
         for backend in made.values():
             await backend.close()
@@ -60,10 +61,9 @@ async def test_a_server_that_is_down_hides_nothing_of_the_others() -> None:
 
 async def test_a_server_that_never_answers_is_down_after_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        backends = create_backends(
-            Settings(_env_file=None, ollama_host=f"http://127.0.0.1:{silent.getsockname()[1]}")
-        )
-        found = await survey({"ollama": backends["ollama"]}, disabled=False, within_s=0.2)
+        settings = Settings(_env_file=None, ollama_host=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        backends = create_backends(settings)
+        found = await survey(settings, {"ollama": backends["ollama"]}, within_s=0.2)
         await backends["ollama"].close()
     assert (found[0].condition, found[0].code) == ("down", "deadline_exceeded")
     assert "within 0.2 s" in (found[0].problem or "")
@@ -71,7 +71,7 @@ async def test_a_server_that_never_answers_is_down_after_the_deadline() -> None:
 
 async def test_with_model_calls_switched_off_nobody_is_asked() -> None:
     async with Stub("ollama", models="500") as stub:
-        found = (await look("ollama", "anthropic", disabled=True, ollama_host=stub.url)).values()
+        found = (await look("ollama", "anthropic", llm_disabled=True, ollama_host=stub.url)).values()
     assert {(one.condition, one.code) for one in found} == {("not_asked", "llm_disabled")}
     assert all("WORKBENCH_LLM_DISABLED" in (one.problem or "") for one in found)
 
@@ -95,7 +95,7 @@ class Odd:
 
 
 async def test_a_broken_backend_is_down_and_no_more() -> None:
-    [found] = await survey({"odd": Odd()}, disabled=False)
+    [found] = await survey(Settings(_env_file=None), {"odd": Odd()})
     assert (found.condition, found.code, found.problem) == ("down", "internal", "ZeroDivisionError: odd")
 
 

@@ -56,10 +56,9 @@ def test_the_question_does_not_give_its_answer_away(case: Case) -> None:
 
 
 @each
-def test_every_server_can_be_asked_for_the_schema(case: Case) -> None:
+def test_a_grammar_can_hold_all_of_the_schema(case: Case) -> None:
     for target in ("anthropic", "ollama", "openai"):
-        lost = to_dialect(case.schema.json_schema(), target).weakened
-        assert all(what.split()[1] in ("maxLength", "minItems", "maxItems") for what in lost), lost
+        assert to_dialect(case.schema.json_schema(), target).weakened == ()
 
 
 @pytest.mark.parametrize("text", ["It is a bus ride.", "", "[1]", '{"category": "transport"'])
@@ -79,7 +78,7 @@ def test_a_missing_value_of_a_closed_set_does_not_keep_to_it() -> None:
 
 def test_a_wrong_type_keeps_the_closed_sets_and_not_the_schema() -> None:
     assert verdict("expense", amount="2.75") == Verdict(valid=True, enums=True)
-    assert verdict("function", parameters=[]) == Verdict(valid=True, enums=True)
+    assert verdict("function", parameters=[1]) == Verdict(valid=True, enums=True)
 
 
 @pytest.mark.parametrize(
