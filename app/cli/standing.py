@@ -101,21 +101,20 @@ def _hint(backend: str, code: str | None, settings: Settings) -> str:
 
 def _profiles(found: Sequence[Standing]) -> None:
     console = stdout()
-    made = table("profile", "backend", "model", "probed", "on version", "when (UTC)", "asked with")
-    probed = [(standing, one) for standing in found for one in standing.profiles]
-    for standing, one in probed:
+    made = table("profile", "model", "probed", "on version", "asked with")
+    made.columns[0].no_wrap, made.columns[1].overflow = True, "fold"  # a name is there to be copied
+    probed = [one for standing in found for one in standing.profiles]
+    for one in probed:
         row(
             made,
             one.profile,
-            standing.answered.backend,
             line(one.model, (" (not there)", "yellow")) if one.offered is False else one.model,
             line(FRESHNESS[one.freshness]),
-            one.server_version or "",
-            f"{one.probed_at:%Y-%m-%d %H:%M}" if one.probed_at else "",
+            f"{one.server_version}, {one.probed_at:%Y-%m-%d}" if one.probed_at else "",
             ", ".join(one.modes) if one.probed_at else "",
         )
     emit(console, made)
-    if old := [one.profile for _, one in probed if _wants_probe(one)]:
+    if old := [one.profile for one in probed if _wants_probe(one)]:
         say(console, "probe what is there and not known: ", (command("models", "probe", *old), "bold"))
 
 

@@ -60,21 +60,23 @@ class Asker:
     async def ask(self, call: Call, case: Case) -> Asked:
         """Raises the `LLMError` that would end every other question too: no such model, no server, no key."""
         record, most = _record(call), _most(call)
+        reserved = _cost(call.profile, most)
         async with self._slot(call.profile, most):
-            usage_id = await self._recorder.open(
-                record, tokens=most.input + most.output, cost=_cost(call.profile, most)
-            )
+            usage_id = await self._recorder.open(record, tokens=most.input + most.output, cost=reserved)
+            assert usage_id is not None  # noqa: S101 - only a call of a run finds its answer stored
             started = time.monotonic()
             try:
                 answer = await self._send(call)
+                took = time.monotonic() - started
             except LLMError as error:
                 took = time.monotonic() - started
-                await self._settle(usage_id, record, call.profile, error.code, error.tokens, error)
+                if error.reply_lost:  # it may have been billed: its row stays open at what was reserved
+                    self._spend(reserved)
+                else:
+                    await self._settle(usage_id, record, _failure(error, call.profile))
                 return await self._failed(error, took)
-            took = time.monotonic() - started
         verdict = judge(case, answer.text)
-        outcome = "ok" if verdict.compliant else InvalidAnswer.code
-        await self._settle(usage_id, record, call.profile, outcome, answer.tokens)
+        await self._settle(usage_id, record, _success(answer, call.profile, verdict))
         return Asked(took, answer.tokens, verdict)
 
     async def _failed(self, error: LLMError, took: float) -> Asked:
@@ -97,23 +99,12 @@ class Asker:
         except TimeoutError as error:
             raise DeadlineExceeded(f"no complete answer within {deadline:g} s") from error
 
-    async def _settle(
-        self,
-        usage_id: int | None,
-        record: CallRecord,
-        profile: Profile,
-        outcome: str,
-        tokens: Tokens | None,
-        error: LLMError | None = None,
-    ) -> None:
-        """A lost reply may have been billed: its row stays open at what was reserved."""
-        if usage_id is None or (error is not None and error.reply_lost):
-            return
-        spent = tokens or Tokens()
-        cost = _cost(profile, spent)
+    async def _settle(self, usage_id: int, record: CallRecord, result: Settlement) -> None:
+        self._spend(result.cost)
+        await self._recorder.settle(usage_id, record, result)
+
+    def _spend(self, cost: Cost) -> None:
         self.cost_usd = None if self.cost_usd is None or cost.usd is None else self.cost_usd + cost.usd
-        message = writable(error.message)[:2000] if error is not None else None
-        await self._recorder.settle(usage_id, record, Settlement(outcome, spent, cost, message))
 
     def _slot(self, profile: Profile, most: Tokens) -> AbstractAsyncContextManager[Slot | None]:
         if self._limits is None:
@@ -157,6 +148,21 @@ def _record(call: Call) -> CallRecord:
         prompt_version=None,
         request_digest=request_digest(call),
         mode=call.mode,
+    )
+
+
+def _failure(error: LLMError, profile: Profile) -> Settlement:
+    spent = error.tokens or Tokens()
+    return Settlement(error.code, spent, _cost(profile, spent), writable(error.message)[:2000])
+
+
+def _success(answer: Answer, profile: Profile, verdict: Verdict) -> Settlement:
+    return Settlement(
+        outcome="ok" if verdict.compliant else InvalidAnswer.code,
+        tokens=answer.tokens,
+        cost=_cost(profile, answer.tokens),
+        request_id=answer.request_id,
+        weakened=answer.weakened,
     )
 
 
