@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.pipelines import projects
-from app.pipelines.configuration import ConfigurationLoader
+from app.pipelines.configuration import DEFAULT_POLICY, ConfigurationLoader
 from app.pipelines.phases.commit import BRANCH_FOLDER
 from app.pipelines.snapshot import Policy, Snapshot
 from app.queue.signals import announce
@@ -55,7 +55,7 @@ async def pin(
     definition: str,
     project: str | None,
     profile: str | None,
-    policy: Policy,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Pinned:
     """The definition and the repository as they are now. Git runs while no transaction is open.
 
