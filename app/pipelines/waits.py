@@ -20,20 +20,16 @@ from app.tables import Asked, Decision, Pipeline, State, Wait, WaitReason
 
 BY_DEADLINE = "deadline"
 
-EXPIRED = text(
-    """
+EXPIRED = """
     SELECT id FROM waits WHERE decision = 'open' AND deadline < clock_timestamp()
     ORDER BY id LIMIT 100
-    """
-)
-STRANDED = text(
-    """
+"""
+STRANDED = """
     SELECT pipelines.id FROM pipelines
     WHERE state = 'waiting' AND NOT EXISTS (
         SELECT FROM waits WHERE pipeline_id = pipelines.id AND decision = 'open'
     ) LIMIT 100
-    """
-)
+"""
 """Runs whose wait was decided while their worker wrote it down, and then died."""
 
 
@@ -91,10 +87,10 @@ async def receive(
 
 async def expire(session: AsyncSession) -> int:
     """Decide what nobody decided in time, and wake runs that were stranded. Returns how many."""
-    expired = (await session.scalars(EXPIRED)).all()
+    expired = (await session.scalars(text(EXPIRED))).all()
     for wait_id in expired:
         await _expire(session, wait_id)
-    stranded = (await session.scalars(STRANDED)).all()
+    stranded = (await session.scalars(text(STRANDED))).all()
     for pipeline_id in stranded:
         await resume(session, pipeline_id)
     return len(expired) + len(stranded)

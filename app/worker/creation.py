@@ -16,8 +16,6 @@ from app.usage import daily
 from app.worker.chore import Chore
 from app.worker.worker import Worker, worker_name
 
-LOOK_S = 1.0
-"""How often batches are fed and schedules are looked at."""
 PRUNE_LOOK_S = 60.0
 ADD_UP_S = 600.0
 """How often the ledger is added up."""
@@ -33,14 +31,11 @@ def create_worker(services: Services) -> Worker:
     """A worker of this process, not started yet."""
     name = worker_name()
     orchestrator = create_orchestrator(services, name)
+    feeder = Feeder(services.database, services.pipelines)
+    ticker = Ticker(services.database, services.pipelines.pin, services.renderer)
     chores = (
-        Chore(
-            "batches",
-            LOOK_S,
-            Feeder(services.database, services.pipelines).tick,
-            hurry=orchestrator.batch_run_ended,
-        ),
-        Chore("schedules", LOOK_S, Ticker(services.database, services.pipelines.pin, services.renderer).tick),
+        Chore("batches", feeder.rest_s, feeder.tick, hurry=orchestrator.batch_run_ended),
+        Chore("schedules", ticker.rest_s, ticker.tick),
         Chore("retention", PRUNE_LOOK_S, services.pruner.tick),
         Chore("usage", ADD_UP_S, partial(daily.add_up, services.database)),
     )

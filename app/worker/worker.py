@@ -10,8 +10,7 @@ import socket
 from collections.abc import Sequence
 from functools import partial
 
-from sqlalchemy import delete, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete
 
 from app.db import Database
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
@@ -27,6 +26,12 @@ ORPHANS_S = 2.0
 """How often runs of workers that were lost are looked for."""
 RECONNECT_S = 1.0
 """Pause before a lost database is asked again."""
+REPORT = """
+    WITH gone AS (
+        DELETE FROM workers WHERE seen_at < clock_timestamp() - interval '1 hour' AND name <> %(name)s
+    )
+    INSERT INTO workers (name) VALUES (%(name)s) ON CONFLICT (name) DO UPDATE SET seen_at = clock_timestamp()
+"""
 
 
 def worker_name() -> str:
@@ -102,15 +107,8 @@ class Worker:
 
     async def _report(self) -> None:
         """Say that this worker is alive, and forget workers that are not."""
-        async with self._database.transaction() as session:
-            now = {"seen_at": func.clock_timestamp()}
-            await session.execute(
-                insert(WorkerRow)
-                .values(name=self._name)
-                .on_conflict_do_update(index_elements=["name"], set_=now)
-            )
-            age = func.extract("epoch", func.clock_timestamp() - WorkerRow.seen_at)
-            await session.execute(delete(WorkerRow).where(age > 60 * 60))
+        async with self._database.connection() as connection:
+            await connection.execute(REPORT, {"name": self._name})
 
     async def _leave(self) -> None:
         async with self._database.transaction() as session:

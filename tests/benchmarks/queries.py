@@ -37,6 +37,7 @@ from app.queue.signals import Signals
 from app.tables import Batch, ItemState, Pipeline, Priority, State, Target
 from app.usage import daily, reports
 from app.worker import Worker
+from app.worker.sweep import FIRST, LOST_WAKEUPS, ORPHANS
 from tests.benchmarks.contenders.workbench import KINDS
 from tests.benchmarks.plans import NotingDriver, Watched
 from tests.benchmarks.workload import INSTANT
@@ -97,9 +98,11 @@ async def every(database: Database) -> dict[str, Query]:
         "usage: by model, 30 days": partial(_in_session, reports.by_model, DAYS),
         "usage: total of everything": partial(_in_session, reports.total),
         "worker: sweep": _sweep,
+        "worker: sweep that finds something": _lost,
         "worker: dequeue": _dequeue,
         "worker: batches": _feed,
-        "worker: schedules": partial(_in_session, schedules.due, None, 10),
+        "worker: schedules": _schedules,
+        "worker: schedules that are due": partial(_in_session, schedules.due, None, 10),
         "worker: old ticks of a schedule": partial(_undone, schedules.forget_old_ticks, "filled-1"),
         "worker: a call within limits": _limited_call,
         "worker: add the ledger up": daily.add_up,
@@ -158,6 +161,19 @@ async def _limited_call(database: Database) -> object:
 async def _sweep(database: Database) -> object:
     orchestrator = PhaseExecutionOrchestrator(database, KINDS, "benchmark")
     return await Worker(database, Listener(database.url), orchestrator, "benchmark", 2).sweep()
+
+
+async def _lost(database: Database) -> object:
+    """What a sweep does once there is something late."""
+    async with database.transaction() as session:
+        await session.execute(ORPHANS, {"first": FIRST})
+        await session.execute(LOST_WAKEUPS)
+        return await waits.expire(session)
+
+
+async def _schedules(database: Database) -> object:
+    async with database.connection() as connection:
+        return await schedules.look(connection, None)
 
 
 async def _dequeue(database: Database) -> object:

@@ -26,6 +26,11 @@ Workers take runs in the order in which they were queued, so a batch that queued
 hold up every other one.
 """
 
+BUSY_S = 1.0
+"""Between two looks while there is a batch to feed."""
+QUIET_S = 5.0
+"""Between two looks while there is none: who makes a batch feeds it, and its runs are heard to end."""
+
 QUEUED = text(
     """
     SELECT count(*) FROM batch_items i JOIN pipelines p ON p.id = i.pipeline_id
@@ -63,11 +68,17 @@ class Feeder:
         self._pipelines = pipelines
         self._draw = draw
         self._snapshots = Snapshots()
+        self._rest_s = BUSY_S
+
+    def rest_s(self) -> float:
+        """Seconds until the next look, by what the last one found."""
+        return self._rest_s
 
     async def tick(self) -> int:
         """Look at every batch that has no end yet. Returns how many items were moved."""
-        async with self._database.transaction() as session:
-            batches = await store.live(session)
+        async with self._database.connection() as connection:
+            batches = await store.live(connection)
+        self._rest_s = BUSY_S if batches else QUIET_S
         return sum([await self.feed(batch_id) for batch_id in batches])
 
     async def feed(self, batch_id: UUID) -> int:

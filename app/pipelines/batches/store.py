@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +18,7 @@ from app.tables import Batch, BatchItem, ItemState
 MAX_ITEMS = 100_000
 CHUNK = 1_000
 """Inputs that are held in memory at once."""
+LIVE = "SELECT id FROM batches WHERE finished_at IS NULL ORDER BY created_at"
 RATE_S = 60
 """The rate of a batch is what ended within this time."""
 
@@ -49,12 +51,9 @@ async def take(session: AsyncSession, batch_id: UUID) -> Batch | None:
     )
 
 
-async def live(session: AsyncSession) -> Sequence[UUID]:
+async def live(connection: psycopg.AsyncConnection) -> list[UUID]:
     """Batches without an end, oldest first."""
-    rows = await session.scalars(
-        select(Batch.id).where(Batch.finished_at.is_(None)).order_by(Batch.created_at)
-    )
-    return rows.all()
+    return [batch_id for (batch_id,) in await (await connection.execute(LIVE)).fetchall()]
 
 
 async def page(session: AsyncSession, *, after: Cursor | None, limit: int) -> Sequence[Batch]:

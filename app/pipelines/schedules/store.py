@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import DateTime, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +19,18 @@ from app.tables import Schedule, ScheduleTick
 
 KEPT_TICKS = 1000
 """Of each schedule."""
+LOOK = """
+    SELECT EXISTS (SELECT FROM schedules WHERE NOT paused AND next_at <= {at}),
+           60 - mod(extract(epoch FROM {at}), 60)
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Whether a tick has come, and how long no other one can."""
+
+    is_due: bool
+    to_next_minute_s: float
 
 
 async def clock(session: AsyncSession) -> datetime:
@@ -101,6 +115,14 @@ async def ticks(session: AsyncSession, name: str, limit: int) -> Sequence[Schedu
         .limit(limit)
     )
     return rows.all()
+
+
+async def look(connection: psycopg.AsyncConnection, now: datetime | None) -> Look:
+    """At one moment: the database's unless it is given."""
+    query = LOOK.format(at="now()" if now is None else "%(now)s::timestamptz")
+    row = await (await connection.execute(query.encode(), {"now": now})).fetchone()
+    assert row is not None  # noqa: S101 - it asks for one row
+    return Look(row[0], float(row[1]))
 
 
 async def due(session: AsyncSession, now: datetime | None, limit: int) -> list[tuple[Schedule, datetime]]:

@@ -31,6 +31,10 @@ AT_ONCE = 50
 ELSEWHERE = timedelta(seconds=30)
 """How long a worker without the repository leaves a tick to others, before it writes down the failure."""
 TRIES = 5
+BUSY_S = 1.0
+"""Between two looks while a schedule is due."""
+QUIET_S = 10.0
+"""Between two looks while none is, at most: somebody may set the database's clock."""
 
 
 class Pin(Protocol):
@@ -50,7 +54,7 @@ class Made:
 
 
 class Ticker:
-    """Every worker has one and asks it about every second."""
+    """Every worker has one, and asks it as often as it says."""
 
     def __init__(self, database: Database, pin: Pin, renderer: Renderer) -> None:
         self._database = database
@@ -58,12 +62,23 @@ class Ticker:
         self._renderer = renderer
         self._waiting: dict[tuple[str, datetime], datetime] = {}
         """Ticks whose repository is not here, and since when they are left to others."""
+        self._rest_s = BUSY_S
+
+    def rest_s(self) -> float:
+        """Seconds until the next look, by what the last one found: ticks come at the start of a minute."""
+        return self._rest_s
 
     async def tick(self, now: datetime | None = None) -> int:
         """Look once at all schedules; the time is the database's unless it is given.
 
         One indexed query when nothing is due. Returns how many runs were started.
         """
+        async with self._database.connection() as connection:
+            look = await store.look(connection, now)
+        self._rest_s = BUSY_S if look.is_due else min(QUIET_S, look.to_next_minute_s)
+        if not look.is_due:
+            self._waiting.clear()
+            return 0
         async with self._database.transaction() as session:
             found = await store.due(session, now, AT_ONCE)
         keys = {(schedule.name, schedule.next_at) for schedule, _ in found}

@@ -51,6 +51,18 @@ async def test_no_more_items_run_at_once_than_the_batch_allows(bench: Bench) -> 
     assert await bench.counts_are_true(batch)
 
 
+async def test_a_feeder_looks_often_only_while_a_batch_has_no_end(bench: Bench) -> None:
+    feeder = bench.feeder()
+    await feeder.tick()
+    assert feeder.rest_s() == feeding.QUIET_S
+    batch = await bench.create(["a"])
+    await feeder.tick()
+    assert feeder.rest_s() == feeding.BUSY_S
+    await bench.work(batch, feeder)
+    await feeder.tick()
+    assert feeder.rest_s() == feeding.QUIET_S
+
+
 async def test_two_feeders_at_once_start_no_item_twice(bench: Bench) -> None:
     batch = await bench.create([str(n) for n in range(30)], concurrency=5)
     feeders = [bench.feeder() for _ in range(3)]

@@ -49,6 +49,18 @@ async def test_the_time_is_the_databases_when_none_is_given(clockwork: Clockwork
     assert await clockwork.ticker().tick() == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "seconds"), [(40, 10), (70, 10), (3, 3), (63, 3), (0.25, 0.25), (0, 1), (-1, 1)]
+)
+async def test_the_next_look_is_at_the_next_minute_or_within_ten_seconds_and_soon_while_one_is_due(
+    clockwork: Clockwork, before: float, seconds: float
+) -> None:
+    await clockwork.add(NINE)
+    ticker = clockwork.ticker()
+    await ticker.tick(NINE - before * SECOND)
+    assert ticker.rest_s() == seconds
+
+
 async def test_many_workers_that_look_at_once_start_one_run_per_tick(clockwork: Clockwork) -> None:
     await clockwork.add(NINE, **OFTEN)
     tickers = [clockwork.ticker() for _ in range(4)]
