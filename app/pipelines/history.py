@@ -24,9 +24,11 @@ DECISIONS = """
            comment, data, content_sha256
     FROM waits WHERE pipeline_id = %s AND decision <> 'open' ORDER BY id
 """
+WORKER_DIED = "worker_died"
+"""No worker wrote down why it ended."""
 IN_VAIN = """
-    SELECT detail->>'code' AS code, count(*) AS times FROM phase_runs
-    WHERE pipeline_id = %s AND outcome = 'abandoned' AND detail->>'code' IS NOT NULL
+    SELECT coalesce(detail->>'code', 'worker_died') AS code, count(*) AS times FROM phase_runs
+    WHERE pipeline_id = %s AND outcome = 'abandoned'
       AND id > (SELECT coalesce(max(id), 0) FROM phase_runs AS closed
                 WHERE closed.pipeline_id = phase_runs.pipeline_id AND outcome NOT IN ('running', 'abandoned'))
     GROUP BY 1

@@ -9,6 +9,7 @@ from typing import Any
 from app.db import LOST, first_line
 from app.digests import storable
 from app.errors import Forbidden, WorkbenchError, unknown
+from app.llm.errors import LLMError
 from app.pipelines.leases import StaleFence
 from app.pipelines.phases.kind import NeedsAccess, PhaseContext, PhaseKind, PhaseResult, Waiting
 from app.pipelines.snapshot import PhaseSpec
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 DATABASE_LOST = "database_lost"
 LOCAL_FAULT = "local_fault"
+RETRY_AFTER_S = "retry_after_s"
+"""In the details of an error."""
 LOCAL = (OSError, GitError, BranchLocked, WriteFailed)
 
 
@@ -52,7 +55,7 @@ async def perform(kinds: Mapping[str, PhaseKind], context: PhaseContext, *, agai
             log.warning("phase %s is tried again: %s", spec.name, first_line(error))
             return _result(Outcome.ABANDONED, {"code": LOCAL_FAULT, "message": first_line(error)[:500]})
         if isinstance(error, WorkbenchError):
-            return failure(error.code, error.message, error.details)
+            return failure(error.code, error.message, _details(error))
         log.exception("phase %s of pipeline %s", spec.name, context.pipeline_id)
         return failure("internal", f"{type(error).__name__}: {error}"[:500], {})
 
@@ -63,6 +66,13 @@ def failure(code: str, message: str, details: Mapping[str, Any]) -> PhaseResult:
 
 def _result(outcome: Outcome, detail: dict[str, Any]) -> PhaseResult:
     return PhaseResult(outcome, detail=storable(detail))
+
+
+def _details(error: WorkbenchError) -> Mapping[str, Any]:
+    """With how long the server wants to be left alone, where it said so: who tries again minds it."""
+    if isinstance(error, LLMError) and error.retry_after_s is not None:
+        return {**error.details, RETRY_AFTER_S: error.retry_after_s}
+    return error.details
 
 
 def _may_pass(error: Exception) -> bool:

@@ -14,6 +14,7 @@ import psycopg
 
 from app.db import LOST, patiently
 from app.pipelines import checkpoints, history, waits
+from app.pipelines.attempts import never_ended
 from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, Written
 from app.pipelines.history import History
 from app.pipelines.interruption import DRAINED, Interruption
@@ -82,11 +83,12 @@ class Walk:
         return self._again
 
     async def give_up(self, cap: int) -> None:
-        """Fail a run whose workers died again and again."""
+        """Fail a run that was taken again and again in vain."""
         async with self._work.database.connection() as connection:
             await checkpoints.abandon(connection, self._held)
+            found = await history.load(connection, self._held.lease.pipeline_id)
         phase = await self._phase_name()
-        message = f"phase {phase} was started {cap} times and its worker died each time"
+        message = never_ended(phase, cap, found.in_vain)
         await self._end(State.FAILED, {"phase": phase, "code": "too_many_attempts", "message": message})
 
     async def _phase_name(self) -> str:

@@ -54,13 +54,18 @@ def full_jitter(ceiling_s: float) -> float:
     return random.uniform(0.0, ceiling_s)  # noqa: S311 - no secret hangs on it
 
 
-def pause_s(code: str | None, attempts: int, max_attempts: int, draw: Draw = full_jitter) -> float | None:
+def pause_s(
+    code: str | None, attempts: int, max_attempts: int, draw: Draw = full_jitter, asked_s: float = 0.0
+) -> float | None:
     """After how many seconds the item is tried again; None: it is dead.
 
-    `attempts` counts those that were made, the failed one included.
+    `attempts` counts those that were made, the failed one included. `asked_s` is what the server said in
+    `Retry-After`: the pause comes on top of it, so that not all items come back in that moment.
     """
     backoff = RETRYABLE.get(code or "")
     if backoff is None:
         return None
     most = max_attempts if backoff.most is None else min(max_attempts, backoff.most)
-    return None if attempts >= most else draw(backoff.ceiling_s(attempts))
+    if attempts >= most:
+        return None
+    return min(max(asked_s, 0.0), backoff.cap_s) + draw(backoff.ceiling_s(attempts))

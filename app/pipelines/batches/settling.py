@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.pipelines.batches import store
 from app.pipelines.batches.retrying import Draw, pause_s
 from app.pipelines.batches.states import end_if_done
+from app.pipelines.performing import RETRY_AFTER_S
 from app.tables import Batch, BatchState, ItemState, State
 
 TOLD: tuple[str, ...] = ("code", "message", "phase")
@@ -93,7 +94,8 @@ def _settled(batch: Batch, row: Row[Any], draw: Draw) -> Settled:
             return Settled(row.number, row.run, ItemState.CANCELLED)
     error = row.error or {}
     told = {name: error[name] for name in TOLD if name in error}
-    pause = pause_s(error.get("code"), row.attempts, batch.max_attempts, draw)
+    asked_s = (error.get("details") or {}).get(RETRY_AFTER_S, 0.0)
+    pause = pause_s(error.get("code"), row.attempts, batch.max_attempts, draw, asked_s)
     if pause is None:
         return Settled(row.number, row.run, ItemState.DEAD, told)
     if batch.state == BatchState.CANCELLED:

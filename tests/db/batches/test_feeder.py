@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.llm.errors import RateLimited
 from app.pipelines.batches import feeder as feeding
 from app.tables import Batch, DefinitionSnapshot, Pipeline, Priority
 from tests.db.batching import LEDGER, Bench, Down
@@ -114,6 +115,24 @@ async def test_an_item_may_succeed_at_its_second_attempt(bench: Bench) -> None:
     [item] = await bench.items(batch)
     assert (item.state, item.attempts, item.error) == ("succeeded", 2, None)
     assert item.pipeline_id == (await bench.runs(batch, "succeeded"))[0]
+
+
+async def test_an_item_leaves_a_server_alone_for_as_long_as_it_asked(bench: Bench) -> None:
+    await bench.use(Scripted(RateLimited("slower", retry_after_s=100), thing()))
+    batch = await bench.create(["a"])
+    [run] = await bench.runs(batch)
+    ended = await bench.engine.walk(await bench.engine.service.get(run))
+    assert ended.error == {
+        "phase": "a",
+        "code": "rate_limited",
+        "message": "slower",
+        "details": {"retry_after_s": 100},
+    }
+    await bench.feeder().tick()
+    [[waits_s]] = await bench.execute("SELECT extract(epoch FROM due_at - now()) FROM batch_items")
+    assert 0 < waits_s <= 100
+    await bench.execute("UPDATE batch_items SET due_at = due_at - interval '100 seconds'")
+    assert (await bench.work(batch)).succeeded == 1
 
 
 async def test_an_item_waits_for_its_pause_to_be_over(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from app.artifacts import store as artifacts
 from app.errors import NotFound
 from app.pipelines import checkpoints, leases
+from app.pipelines.attempts import REMEDY
 from app.pipelines.checkpoints import Checkpoint, Ended, Written
 from app.pipelines.leases import Held, Lease, StaleFence
 from app.pipelines.moves import Move, Standing
@@ -240,6 +241,9 @@ async def test_a_phase_that_loses_the_database_again_and_again_fails_the_run(eng
         await engine.walk(run, attempts=3)
     ended = await engine.service.get(run.id)
     assert (ended.state, ended.error and ended.error["code"]) == ("failed", "too_many_attempts")
+    assert ended.error
+    assert f"the database was lost {FREE_LOSSES + 3} times" in ended.error["message"]
+    assert "died" not in ended.error["message"]
     assert len(await engine.phase_runs(run.id)) == FREE_LOSSES + 3
 
 
@@ -296,7 +300,7 @@ async def test_a_run_whose_workers_die_again_and_again_fails_and_says_so(engine:
     assert ended.error == {
         "phase": "a",
         "code": "too_many_attempts",
-        "message": "phase a was started 3 times and its worker died each time",
+        "message": f"phase a was tried 3 times and never ended: its worker died 3 times; {REMEDY}",
     }
     assert [outcome for _, outcome in await engine.outcomes(run.id)] == ["abandoned"] * 3
 

@@ -24,6 +24,15 @@ def test_a_server_that_wants_less_is_given_more_time(code: str) -> None:
     assert [pause_s(code, attempts, 3, most) for attempts in (1, 2, 3)] == [10, 20, None]
 
 
+@pytest.mark.parametrize(("asked_s", "first"), [(25.0, 25), (299.0, 299), (86_400.0, 300), (-5.0, 0)])
+def test_a_server_that_names_a_time_is_left_alone_for_so_long_and_the_pause_on_top(
+    asked_s: float, first: int
+) -> None:
+    assert pause_s("rate_limited", 1, 3, most, asked_s) == first + 10
+    assert pause_s("rate_limited", 3, 3, most, asked_s) is None
+    assert pause_s("request_refused", 1, 3, most, asked_s) is None
+
+
 @pytest.mark.parametrize("code", ["invalid_answer", "truncated", "loop_detected", "internal"])
 def test_a_bad_draw_gets_one_more_attempt(code: str) -> None:
     assert [pause_s(code, attempts, 10, most) for attempts in (1, 2)] == [1, None]
