@@ -16,19 +16,18 @@ from tests.benchmarks.workload import INSTANT
 MEMORY = Target(at_most=120)
 IDLE = Target(at_most=5)
 
-SETTLE_S = 12
-"""A session that has nothing to do any more reports its last commits after 10 s (PGSTAT_IDLE_INTERVAL)."""
-
 
 @dataclass(frozen=True)
 class Size:
     runs: int
     portion: int
     idle_s: float
+    settle_s: float
+    """A session with nothing to do any more reports its last commits after 10 s (PGSTAT_IDLE_INTERVAL)."""
 
 
-FULL = Size(runs=10_000, portion=1_000, idle_s=20)
-QUICK = Size(runs=100, portion=50, idle_s=1)
+FULL = Size(runs=10_000, portion=1_000, idle_s=20, settle_s=12)
+QUICK = Size(runs=100, portion=50, idle_s=1, settle_s=1)
 
 
 async def memory(server: Server, size: Size, log: Callable[[str], None]) -> list[Figure]:
@@ -56,7 +55,7 @@ async def idle(server: Server, size: Size, log: Callable[[str], None]) -> list[F
         await prepare(OURS, url)
         async with crew(OURS, url, workers=1, concurrency=CONCURRENCY) as one:
             await one.run(INSTANT, 10)
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(size.settle_s)
             commits, before = readings.commits(url), readings.read(url, one.pids)
             await asyncio.sleep(size.idle_s)
             cost = readings.read(url, one.pids).since(before)
