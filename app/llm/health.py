@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from app.llm.dialect import UnsupportedSchema
+from app.llm.dialects.dialect import UnsupportedSchema
 from app.llm.errors import (
     BackendDown,
     DeadlineExceeded,

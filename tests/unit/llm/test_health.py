@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.llm.dialect import UnsupportedSchema
+from app.llm.dialects.dialect import UnsupportedSchema
 from app.llm.errors import (
     AuthenticationFailed,
     BackendDown,

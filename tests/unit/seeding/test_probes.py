@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import Invalid
-from app.llm.dialect import to_dialect
+from app.llm.dialects.translate import to_dialect
 from app.llm.probing.case import Case, Verdict, judge
 from app.seeding.files import SEEDS, load_probes
 
