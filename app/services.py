@@ -122,7 +122,16 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     limits = CallLimits(database, listener, wait_s=settings.limit_wait_s)
     stack.push_async_callback(limits.close)
     cache = ResponseCache(database, timedelta(hours=settings.response_cache_hours), cache_bytes(settings))
-    caller = LLMCaller(settings, backends, UsageRecorder(database), limits=limits)
+    circuits, capabilities = Circuits(), Capabilities(database)
+    caller = LLMCaller(
+        settings,
+        backends,
+        UsageRecorder(database),
+        limits=limits,
+        circuits=circuits,
+        cache=cache,
+        capabilities=capabilities,
+    )
     tools = Tools(
         database=database,
         caller=caller,
@@ -136,6 +145,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     loader = ConfigurationLoader(source)
     signals = Signals(listener)
     kinds = create_kinds(tools)
+    router = Router(source, settings, backends)
     pipelines = PipelineService(database, loader, signals, _defaults(settings))
     return Services(
         settings=settings,
@@ -145,17 +155,17 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         renderer=renderer,
         backends=backends,
         caller=caller,
-        asker=Asker(settings, database, loader, caller, renderer),
+        asker=Asker(settings, database, loader, caller, renderer, router),
         cache=cache,
-        circuits=Circuits(),
-        capabilities=Capabilities(database),
+        circuits=circuits,
+        capabilities=capabilities,
         prober=Prober(settings, backends, database, limits),
         sandbox=sandbox,
         kinds=kinds,
         loader=loader,
         pipelines=pipelines,
         batches=BatchService(database, pipelines),
-        router=Router(source, settings, backends),
+        router=router,
         pruner=Pruner(database, settings.state_dir, policy_of(settings)),
         seeds=seeds,
         seeded=await seed(database, seeds, kinds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from app.digests import writable
 from app.errors import unknown
@@ -13,6 +13,7 @@ from app.failpoints import failpoint
 from app.limits.limits import CallLimits
 from app.limits.slot import Slot
 from app.llm.errors import BackendDown, DeadlineExceeded, InvalidAnswer, LLMError
+from app.llm.health import Circuits
 from app.llm.request import Patience, Request
 from app.llm.spending import Spent, at_most, price
 from app.llm.types import JSON, Answer, Backend, BackendName, Call
@@ -43,19 +44,23 @@ class Attempts:
         recorder: UsageRecorder,
         patience: Patience,
         limits: CallLimits | None,
+        circuits: Circuits | None,
     ) -> None:
         self._settings = settings
         self._backends = backends
         self._recorder = recorder
         self._patience = patience
         self._limits = limits
+        self._circuits = circuits
+
+    async def stored(self, record: CallRecord) -> Received | None:
+        """What an earlier try of the phase was answered and paid for."""
+        stored = await self._recorder.stored_answer(record)
+        return None if stored is None else Received(_restore(stored), None)
 
     async def get(self, request: Request, call: Call, record: CallRecord, spent: Spent) -> Received:
         """Try until the backend answers, within our patience. Raises the last `LLMError`."""
         backend = self._backend(call.profile.backend)
-        stored = await self._recorder.stored_answer(record)
-        if stored is not None:
-            return Received(_restore(stored), None)
         for attempt in range(1, self._patience.attempts + 1):
             try:
                 return await self._once(backend, request, call, record, spent)
@@ -91,6 +96,8 @@ class Attempts:
         self, backend: Backend, request: Request, call: Call, record: CallRecord, spent: Spent
     ) -> Received:
         most = at_most(call)
+        if self._circuits is not None:
+            self._circuits.guard(call.profile.backend)
         async with self._slot(request, call, most) as slot:  # before the ledger: what waits costs nothing
             usage_id = await self._recorder.open(
                 record, tokens=most.input + most.output, cost=price(call.profile, most)
@@ -100,11 +107,22 @@ class Attempts:
             try:
                 answer = await self._send(backend, call)
             except LLMError as error:
+                self._note(call, error)
                 await self._settle_failure(error, usage_id, call, record, spent)
                 raise
+            self._note(call, None)
             if slot is not None:
                 slot.used(answer.tokens.total_input + answer.tokens.output)
         return Received(answer, usage_id)
+
+    def _note(self, call: Call, error: LLMError | None) -> None:
+        """Tell the circuit breaker how the server did."""
+        if self._circuits is None:
+            return
+        if error is None:
+            self._circuits.succeeded(call.profile.backend)
+        else:
+            self._circuits.failed(call.profile.backend, error)
 
     async def _settle_failure(
         self, error: LLMError, usage_id: int, call: Call, record: CallRecord, spent: Spent
@@ -160,12 +178,15 @@ class Attempts:
             async with asyncio.timeout(deadline):
                 with failpoint("model.call"):
                     answer = await backend.answer(call)
-                return replace(answer, text=writable(answer.text))
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"{profile.backend} gave no complete answer within {deadline:g} s "
                 f"(profile {profile.name}); the reply may have been billed"
             ) from error
+        if writable(answer.text) != answer.text:
+            what = "a NUL or a lone surrogate is not valid text"
+            raise InvalidAnswer(f"the answer can not be used: {what}", errors=(what,), tokens=answer.tokens)
+        return answer
 
 
 def _restore(stored: Mapping[str, JSON]) -> Answer:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from app.limits.limits import CallLimits
 from app.llm import cascade
 from app.llm.attempts import Attempts
+from app.llm.cache import ResponseCache
+from app.llm.capabilities import MODES, Capabilities
 from app.llm.cascade import Turn
 from app.llm.conversation import Conversation, Judged
 from app.llm.errors import LLMDisabled, LLMError
-from app.llm.parser import LLMResponseParser
+from app.llm.health import Circuits
 from app.llm.request import Patience, Reply, Request
 from app.llm.spending import Spent
 from app.llm.types import Backend, BackendName, Mode, Profile
 from app.settings import Settings
 from app.usage.recorder import UsageRecorder
 
-MODES: tuple[Mode, ...] = ("grammar", "tool", "prompt")
 LOW_CONFIDENCE = "low_confidence"
 
 
@@ -32,12 +34,20 @@ class LLMCaller:
         patience: Patience | None = None,
         *,
         limits: CallLimits | None = None,
+        circuits: Circuits | None = None,
+        cache: ResponseCache | None = None,
+        capabilities: Capabilities | None = None,
     ) -> None:
-        """With no limits given, nothing is limited: for backends that cost and load nothing."""
+        """With no limits given, nothing is limited: for backends that cost and load nothing.
+
+        Without circuits every server is asked however often it failed; without a cache nothing is given
+        again; without capabilities every model is asked in the usual modes.
+        """
         self._settings = settings
         self._recorder = recorder
-        self._attempts = Attempts(settings, backends, recorder, patience or Patience(), limits)
-        self._parser = LLMResponseParser()
+        self._attempts = Attempts(settings, backends, recorder, patience or Patience(), limits, circuits)
+        self._cache = cache
+        self._capabilities = capabilities
 
     async def ask(self, request: Request) -> Reply:
         """Ask until the answer is valid and accepted, at most `reasks` times again on each profile.
@@ -52,7 +62,7 @@ class LLMCaller:
         turn = cascade.first(request, self._settings.vram_gb)
         while True:
             try:
-                judged = await self._conversation(request, turn, spent).outcome()
+                judged = await (await self._conversation(request, turn, spent)).outcome()
             except LLMError as error:
                 following = self._after(request, turn, cascade.reason_of(error))
                 if following is None:
@@ -63,19 +73,27 @@ class LLMCaller:
                     return _reply(turn, judged, spent)
             turn = following
 
-    def _conversation(self, request: Request, turn: Turn, spent: Spent) -> Conversation:
+    async def _conversation(self, request: Request, turn: Turn, spent: Spent) -> Conversation:
         return Conversation(
             request=request,
             turn=turn,
-            modes=self._modes(turn.profile),
+            modes=await self._modes(turn.profile),
             attempts=self._attempts,
             recorder=self._recorder,
+            cache=self._cache,
             spent=spent,
-            parser=self._parser,
         )
 
-    def _modes(self, profile: Profile) -> tuple[Mode, ...]:
-        return MODES
+    async def _modes(self, profile: Profile) -> tuple[Mode, ...]:
+        """Best first: as the model was probed, or the usual ones."""
+        if self._capabilities is None:
+            return MODES
+        return await self._capabilities.modes(profile.backend, profile.model, profile.think)
+
+    async def forget(self, pipeline_id: UUID, phase: str) -> None:
+        """A gate behind it failed: what the phase was answered is not given again to anybody."""
+        if self._cache is not None:
+            await self._cache.evict_of(pipeline_id, phase)
 
     def _after(self, request: Request, turn: Turn, reason: str) -> Turn | None:
         return cascade.after(request.cascade, turn, reason, self._settings.vram_gb)

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field, replace
 
 from app.errors import SchemaMismatch
 from app.llm.attempts import Attempts, Received
+from app.llm.cache import ResponseCache
 from app.llm.cascade import Turn
+from app.llm.channels import channel
 from app.llm.errors import ContextOverflow, InvalidAnswer, Refused, SchemaRefused, Truncated
 from app.llm.parser import LLMResponseParser
 from app.llm.refusal import is_refusal, rephrased
-from app.llm.request import NotAccepted, Request
+from app.llm.request import Blocks, NotAccepted, Request
 from app.llm.spending import Spent, at_most, record
-from app.llm.types import JSON, Call, Message, Mode, Profile, Schema
-from app.usage.recorder import UsageRecorder
+from app.llm.types import JSON, Answer, Call, Message, Mode, Profile, Schema
+from app.usage.recorder import CallRecord, UsageRecorder
+from app.usage.tokens import Tokens
 
 LONG_CHARS = 100_000
 """Parsing more than this may take longer than the event loop can spare."""
+_PARSER = LLMResponseParser()
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Conversation:
     """Forms to ask in, the strongest first; the next is for a server that refuses the one before."""
     attempts: Attempts
     recorder: UsageRecorder
+    cache: ResponseCache | None
     spent: Spent
-    parser: LLMResponseParser
     _profile: Profile = field(init=False)
     _messages: tuple[Message, ...] = field(init=False)
     _mode: int = field(init=False, default=0)
@@ -50,6 +54,12 @@ class Conversation:
     def __post_init__(self) -> None:
         self._profile = self.turn.profile
         self._messages = (Message("user", self.request.task),)
+        if self._blocks is not None:
+            self.modes = ("prompt",)  # no server can be held to this form
+
+    @property
+    def _blocks(self) -> Blocks | None:
+        return self.request.blocks if self._profile.code_channel == "blocks" else None
 
     async def outcome(self) -> Judged:
         """The answer that was used. Raises `InvalidAnswer` when the last was no better, or an `LLMError`."""
@@ -95,16 +105,21 @@ class Conversation:
 
     def _call(self, step: int) -> Call:
         mode = self.modes[self._mode]
-        in_words = self.request.system_in_words if mode == "prompt" else None
         return Call(
             profile=self._profile,
-            system=in_words or self.request.system,
+            system=self._system(mode),
             messages=self._messages,
             schema_name=self.request.schema.name,
             schema=self.request.schema.json_schema(),
             mode=mode,
             key=replace(self.request.key, step=step),
         )
+
+    def _system(self, mode: Mode) -> str:
+        if self._blocks is not None:
+            return self._blocks.system
+        in_words = self.request.system_in_words if mode == "prompt" else None
+        return in_words or self.request.system
 
     def _rephrase(self) -> bool:
         """Put the task as an order, once and only to a local model; False: that was tried."""
@@ -116,11 +131,45 @@ class Conversation:
         return True
 
     async def _judged(self, call: Call) -> Judged:
+        """From an earlier try of the phase, from the cache, or from the backend, in this order."""
         ledger = record(self.request, call, self.turn.number, self.turn.reason)
-        received = await self.attempts.get(self.request, call, ledger, self.spent)
-        data, errors = await judge(self.parser, received.answer.text, self.request.schema)
-        await self.attempts.settle(received, call, ledger, self.spent, errors)
-        return await self._use(Judged(received, data, errors))
+        received = await self.attempts.stored(ledger)
+        if received is None and (cached := await self._cached(call, ledger)) is not None:
+            return cached
+        if received is None:
+            received = await self.attempts.get(self.request, call, ledger, self.spent)
+        judged = await self._judge(received)
+        await self.attempts.settle(received, call, ledger, self.spent, judged.errors)
+        used = await self._use(judged)
+        await self._keep(call, used)
+        return used
+
+    async def _judge(self, received: Received) -> Judged:
+        text, schema, blocks = received.answer.text, self.request.schema, self._blocks
+        if len(text) > LONG_CHARS:  # it leaves the event loop
+            data, errors = await asyncio.to_thread(judge, text, schema, blocks)
+        else:
+            data, errors = judge(text, schema, blocks)
+        return Judged(received, data, errors)
+
+    async def _cached(self, call: Call, ledger: CallRecord) -> Judged | None:
+        """What was answered to the very same question, if it is still of use; it has a row of its own."""
+        if self.cache is None or not self.request.cache or (hit := await self.cache.get(call)) is None:
+            return None
+        judged = await self._judge(Received(Answer(hit.text, Tokens(), hit.model), None))
+        if not judged.errors:
+            usage_id = await self.recorder.cached(ledger, hit.usage_id, hit.as_json())
+            judged = await self._use(replace(judged, received=replace(judged.received, usage_id=usage_id)))
+        if judged.errors:
+            await self.cache.evict(call)
+            return None
+        return judged
+
+    async def _keep(self, call: Call, judged: Judged) -> None:
+        if self.cache is None or not self.request.cache or judged.errors:
+            return
+        if judged.received.usage_id is not None:
+            await self.cache.put(call, judged.received.answer, judged.received.usage_id)
 
     async def _use(self, judged: Judged) -> Judged:
         """Hand a valid answer to whoever uses it; what can not be used is an error like any other."""
@@ -154,17 +203,17 @@ def longer_limit(call: Call) -> int | None:
     return longer if longer > profile.max_output_tokens else None
 
 
-async def judge(parser: LLMResponseParser, text: str, schema: Schema) -> tuple[JSON, tuple[str, ...]]:
-    """The validated document, or one line per fault. A long text leaves the event loop."""
-    if len(text) > LONG_CHARS:
-        return await asyncio.to_thread(_check, parser, text, schema)
-    return _check(parser, text, schema)
-
-
-def _check(parser: LLMResponseParser, text: str, schema: Schema) -> tuple[JSON, tuple[str, ...]]:
+def judge(text: str, schema: Schema, blocks: Blocks | None = None) -> tuple[JSON, tuple[str, ...]]:
+    """The validated document, or one line per fault."""
     try:
-        return schema.validate(parser.parse(text).data), ()
+        return schema.validate(_document(text, schema, blocks)), ()
     except InvalidAnswer as invalid:
         return None, invalid.errors or (invalid.message,)
     except SchemaMismatch as mismatch:
         return None, tuple(mismatch.errors)
+
+
+def _document(text: str, schema: Schema, blocks: Blocks | None) -> JSON:
+    if blocks is None:
+        return _PARSER.parse(text).data
+    return channel("blocks").read(text, schema.json_schema(), blocks.existing)

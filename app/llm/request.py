@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
@@ -70,6 +70,16 @@ class Cascade:
     """An answer that is less sure of itself goes on to the next profile, where there is one."""
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """The other form of a task that asks for files, for profiles whose code channel is `blocks`."""
+
+    system: str
+    """The stable prefix, with the channel's instructions in it."""
+    existing: Mapping[str, str]
+    """Path → text of the files that may be changed by edits."""
+
+
 Accept = Callable[[JSON], Awaitable[None]]
 """Uses the validated answer. Raises `NotAccepted` to have the model told why not."""
 Repair = Callable[[Sequence[str]], Awaitable[str]]
@@ -103,6 +113,8 @@ class Request:
     cascade: Cascade = field(default_factory=Cascade)
     system_in_words: str | None = None
     """The stable prefix where no grammar binds the answer; None: it is the same."""
+    blocks: Blocks | None = None
+    """None: the task asks for no files, or nobody in line writes them as blocks."""
     deliverable: str = "the JSON document"
     """What is asked for, in words, when a local model has to be told twice."""
     cache: bool = False

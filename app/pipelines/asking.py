@@ -7,15 +7,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.db import Database
 from app.errors import Invalid, TooLarge
 from app.llm.caller import LLMCaller
-from app.llm.request import CascadeStep, NotAccepted, Request
+from app.llm.request import NotAccepted, Request
 from app.llm.types import JSON, CallKey, Profile
 from app.pipelines.attachments import Selection, select
 from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.definition import Definition
 from app.pipelines.question import PROMPTS, Form, Prepared, Question, Result, Where
+from app.pipelines.router import Router
 from app.pipelines.snapshot import Policy, Snapshot
 from app.rendering.filling import MAX_OUTPUT_BYTES
 from app.rendering.renderer import Renderer
@@ -25,6 +28,8 @@ from app.usage.estimate import estimate_tokens, tokens_of_bytes
 NAME = "ask"
 """The definition and the phase that recordings and the ledger know such a question by."""
 API_PROFILE = "claude"
+BY_KEYWORDS = "auto"
+"""In place of a route: the words of the task choose it."""
 SPARE_TOKENS = 256
 """For what a server puts around the messages."""
 MOST_TOKENS = tokens_of_bytes(MAX_OUTPUT_BYTES) - SPARE_TOKENS
@@ -42,7 +47,9 @@ class Asker:
         loader: ConfigurationLoader,
         caller: LLMCaller,
         renderer: Renderer,
+        router: Router,
     ) -> None:
+        self._router = router
         self._settings = settings
         self._database = database
         self._loader = loader
@@ -53,8 +60,8 @@ class Asker:
         """Sends nothing. Raises `TooLarge` when it does not fit, `Invalid` for a profile of another kind."""
         if not question.task.strip():
             raise Invalid("the task is empty", place="task")
-        profile, route = self._choice(question)
         async with self._database.transaction() as session:
+            profile, route = await self._choice(session, question)
             snapshot = await self._loader.pin(
                 session, _definition(question.form, route), profile, _policy(self._settings)
             )
@@ -78,17 +85,18 @@ class Asker:
             text = unfenced(text)
         return Result(text, tuple(reply.data.get("assumptions", ())), reply)
 
-    def _choice(self, question: Question) -> tuple[str | None, str | None]:
+    async def _choice(self, session: AsyncSession, question: Question) -> tuple[str | None, str | None]:
         """Names of the profile and the route: one of them leads to the model."""
         if question.profile is not None:
             return question.profile, None
         match question.where:
             case Where.API:
                 return API_PROFILE, None
-            case Where.ROUTE if question.route is not None:
-                return None, question.route
-            case Where.ROUTE | Where.LOCAL:  # a choice by the words of the task would come before this
+            case Where.LOCAL:
                 return f"ollama-{self._settings.ollama_profile}", None
+            case Where.ROUTE:
+                named = None if question.route == BY_KEYWORDS else question.route
+                return None, (await self._router.choose(session, question.task, named)).name
 
     def _profile(self, snapshot: Snapshot, where: Where) -> tuple[Profile, bool]:
         """Who answers, with its deadline; and whether all that was given has to go."""
@@ -106,7 +114,7 @@ class Asker:
         return replace(profile, timeout_s=profile.timeout_s or deadline), full
 
     async def _request(self, snapshot: Snapshot, profile: Profile, question: Question) -> Request:
-        spec, policy = snapshot.phases[0], snapshot.policy
+        spec = snapshot.phases[0]
         if spec.prompt is None or spec.output is None:
             raise Invalid("the question has no prompt or no schema", place="role")
         schema = spec.output.contract()
@@ -136,10 +144,7 @@ class Asker:
             repair=repair,
             accept=accept,
             route=spec.route.name if spec.route else None,
-            critical=bool(spec.route and spec.route.critical),
-            cascade=_cascade(snapshot),
-            escalate_to_paid=policy.escalate_to_paid,
-            fall_back_to_local=policy.fall_back_to_local,
+            cascade=snapshot.cascade(spec),
         )
 
     async def _task(self, snapshot: Snapshot, task: str, context: JSON) -> str:
@@ -164,11 +169,6 @@ def _definition(form: Form, route: str | None) -> Definition:
 
 def _policy(settings: Settings) -> Policy:
     return Policy(escalate_to_paid=settings.escalate_to_paid, fall_back_to_local=settings.fall_back_to_local)
-
-
-def _cascade(snapshot: Snapshot) -> tuple[CascadeStep, ...]:
-    route = snapshot.phases[0].route
-    return tuple(CascadeStep(step.profile.profile(), step.on) for step in route.cascade) if route else ()
 
 
 def _room(request: Request, budget: int | None) -> int:

@@ -35,10 +35,11 @@ class Question:
     task: str
     attachments: tuple[Attachment, ...] = ()
     form: Form = Form.TEXT
-    where: Where = Where.ROUTE
+    where: Where = Where.LOCAL
     profile: str | None = None
     """In place of the profile that `where` means."""
     route: str | None = None
+    """Name of the route, or `auto`, where it decides."""
     budget_tokens: int | None = None
     """Room for the attachments; None: what the profile's context leaves."""
 

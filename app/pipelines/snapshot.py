@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from app.artifacts.registry import schema
 from app.artifacts.rows import PREFIX, row_schema
 from app.digests import digest
 from app.errors import NotFound
-from app.llm.request import Reason
+from app.llm.request import Cascade, CascadeStep, Reason
 from app.llm.types import BackendName, CodeChannel, Profile, Schema, Think
 
 
@@ -45,6 +46,13 @@ class ProfilePin(Pinned):
 
     def profile(self) -> Profile:
         return Profile(**self.model_dump())
+
+    def within(self, limits: Limits) -> Profile:
+        """The profile as one phase may use it."""
+        most = limits.max_output_tokens
+        if most is None or most >= self.max_output_tokens:
+            return self.profile()
+        return replace(self.profile(), max_output_tokens=most)
 
 
 class CascadePin(Pinned):
@@ -165,6 +173,20 @@ class Snapshot(Pinned):
     @cached_property
     def sha256(self) -> str:
         return digest(self.model_dump(mode="json"))
+
+    def cascade(self, spec: PhaseSpec, gates_failed: int = 0) -> Cascade:
+        """Who is asked after the route's own profile, as the policy of the run lets it."""
+        return Cascade(
+            steps=tuple(
+                CascadeStep(step.profile.within(spec.limits), step.on)
+                for step in (spec.route.cascade if spec.route else ())
+            ),
+            critical=spec.route is not None and spec.route.critical,
+            escalate_to_paid=self.policy.escalate_to_paid,
+            fall_back_to_local=self.policy.fall_back_to_local,
+            gates_failed=gates_failed,
+            min_confidence=spec.limits.min_confidence,
+        )
 
     def index(self, phase: str) -> int:
         return next(number for number, spec in enumerate(self.phases) if spec.name == phase)

@@ -29,7 +29,12 @@ def ask(
         ),
     ] = None,
     route: Annotated[
-        str | None, typer.Option("--task", metavar="TYPE", help="Kind of work: the route that decides.")
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TYPE",
+            help="Kind of work: the route that decides; auto: by the words of the task.",
+        ),
     ] = None,
     code: Annotated[bool, typer.Option("--code", help="Code alone, with no fence and no word.")] = False,
     budget_tokens: Annotated[
@@ -61,7 +66,7 @@ def ask(
         task=read_task(task, include_secret or ()),
         attachments=read_attachments(files or (), include_secret or ()),
         form=Form.CODE if code else Form.TEXT,
-        where=Where.LOCAL if local else Where.API if api else Where.ROUTE,
+        where=Where.API if api else Where.LOCAL if route is None else Where.ROUTE,
         profile=profile,
         route=route,
         budget_tokens=budget_tokens,

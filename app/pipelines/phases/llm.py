@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from app.artifacts.schemas.qa import check_consistent
@@ -12,13 +11,13 @@ from app.digests import digest
 from app.errors import Invalid
 from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
-from app.llm.request import Accept, Cascade, CascadeStep, NotAccepted, Repair, Request
-from app.llm.types import CallKey, Profile, Schema
+from app.llm.request import Accept, NotAccepted, Repair, Request
+from app.llm.types import CallKey, Schema
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.inputs import variables
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.snapshot import ProfilePin, PromptPin
+from app.pipelines.snapshot import PromptPin
 from app.rendering.renderer import Renderer
 from app.tables import Outcome, WaitReason
 from app.workspace.files import UnsafePath
@@ -74,9 +73,9 @@ class LlmPhase:
         schema = spec.output.contract()
         values = await variables(context, prompt.variables)
         return Request(
-            profile=_profile(spec.profile, spec.limits.max_output_tokens),
+            profile=spec.profile.within(spec.limits),
             route=spec.route.name if spec.route else None,
-            cascade=_cascade(context),
+            cascade=context.snapshot.cascade(spec, context.round if spec.rework else 0),
             role=prompt.role,
             system=await self._system(prompt, schema, constrained=True),
             system_in_words=(
@@ -174,29 +173,6 @@ def _budget(context: PhaseContext, backend: str, error: OutOfCredit) -> Ask:
         details={"code": error.code, "why": error.message},
         content_sha256=digest({"reason": WaitReason.BUDGET, "subject": backend, "round": len(before)}),
     )
-
-
-def _cascade(context: PhaseContext) -> Cascade:
-    """Who is asked after the route's own profile; work that came back counts as a failed gate."""
-    spec, policy = context.spec, context.snapshot.policy
-    steps = spec.route.cascade if spec.route else ()
-    return Cascade(
-        steps=tuple(
-            CascadeStep(_profile(step.profile, spec.limits.max_output_tokens), step.on) for step in steps
-        ),
-        critical=spec.route is not None and spec.route.critical,
-        escalate_to_paid=policy.escalate_to_paid,
-        fall_back_to_local=policy.fall_back_to_local,
-        gates_failed=context.round if spec.rework else 0,
-        min_confidence=spec.limits.min_confidence,
-    )
-
-
-def _profile(pin: ProfilePin, most: int | None) -> Profile:
-    profile = pin.profile()
-    if most is None or most >= profile.max_output_tokens:
-        return profile
-    return replace(profile, max_output_tokens=most)
 
 
 def _key(context: PhaseContext) -> CallKey:
