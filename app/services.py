@@ -43,6 +43,7 @@ from app.seeding.rows import Report, seed
 from app.seeding.source import FileSource
 from app.seeding.values import Seeds
 from app.settings import Settings
+from app.usage.budget import defaults_of
 from app.usage.recorder import UsageRecorder
 from app.workspace.sandbox.sandbox import Sandbox
 
@@ -126,7 +127,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     caller = LLMCaller(
         settings,
         backends,
-        UsageRecorder(database),
+        UsageRecorder(database, defaults_of(settings)),
         limits=limits,
         circuits=circuits,
         cache=cache,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -92,6 +93,14 @@ class Settings(BaseSettings):
     """A free model may be asked where a paid one can not be had, unless the run says otherwise."""
     vram_gb: float | None = Field(None, gt=0)
     """Memory of the graphics card in GB; a profile that needs more is passed over. Empty: unknown."""
+    budget_usd_per_run: Decimal | None = Field(None, ge=0)
+    """What one run may cost in US dollars; a row of the budgets goes before it. Empty: any amount."""
+    budget_usd_per_day: Decimal | None = Field(None, ge=0)
+    """What all calls of one day (UTC) may cost in US dollars. Empty: any amount."""
+    budget_tokens_per_run: int | None = Field(None, ge=0)
+    """Tokens that one run may take, prompts and answers together. Empty: any number."""
+    budget_tokens_per_day: int | None = Field(None, ge=0)
+    """Tokens that all calls of one day (UTC) may take. Empty: any number."""
     cassette: Path = ROOT / "seeds" / "demo" / "cassette.jsonl"
     """Recorded answers that the `recorded` backend replays."""
 

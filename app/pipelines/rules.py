@@ -192,6 +192,25 @@ PAID_ONCE = """
     WHERE again.started_at > first.settled_at
 """
 
+BUDGETS_COVER = """
+    WITH calls AS (
+        SELECT unnest(budgets) AS name, outcome = 'open' OR output_tokens IS NULL AS is_open, reserved_usd,
+               reserved_tokens, cost_usd,
+               input_tokens + cache_read_tokens + cache_write_tokens + output_tokens AS tokens
+        FROM pipeline_prompt_usage WHERE budgets <> '{}'
+    ),
+    covered AS (
+        SELECT name, coalesce(sum(CASE WHEN is_open THEN reserved_usd ELSE cost_usd END), 0) AS usd,
+               sum(CASE WHEN is_open THEN reserved_tokens ELSE tokens END) AS tokens
+        FROM calls GROUP BY name
+    )
+    SELECT name AS subject,
+           format('has $%s and %s tokens, its calls took $%s and %s', reserved_usd + spent_usd,
+                  reserved_tokens + spent_tokens, usd, covered.tokens) AS what
+    FROM budgets JOIN covered USING (name)
+    WHERE reserved_usd + spent_usd < usd OR reserved_tokens + spent_tokens < covered.tokens
+"""
+
 ONE_OPEN_WAIT = """
     WITH undecided AS (
         SELECT pipeline_id, count(*) AS times, min(reason) AS reason
@@ -251,6 +270,11 @@ RULES = (
         LEDGER_ADDS_UP,
     ),
     Rule("paid once", "no question is asked again whose answer is stored", PAID_ONCE),
+    Rule(
+        "budgets cover the ledger",
+        "no budget has less reserved and spent than the calls that are counted in it",
+        BUDGETS_COVER,
+    ),
     Rule("one open wait", "a waiting run waits for one thing; a finished one for nothing", ONE_OPEN_WAIT),
     Rule("intended commits", "a run commits what it intended, and is not cancelled after that", INTENDED),
 )

@@ -15,6 +15,7 @@ from app.pipelines.route import Keyword, RouteSpec
 LimitName = Annotated[str, Field(pattern=r"^(backend|profile):[a-z0-9][a-z0-9._-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Positive = Annotated[int, Field(gt=0)]
+Price = Literal["input", "output", "cache_read", "cache_write", "cache_write_1h"]
 
 
 class Seed(BaseModel):
@@ -45,7 +46,7 @@ class ProfileSeed(Seed):
     think: Think
     temperature: float | None = Field(None, ge=0, le=2)
     timeout_s: float | None = Field(None, gt=0)
-    price_usd_per_mtok: dict[Literal["input", "output", "cache_read", "cache_write"], float] | None = None
+    price_usd_per_mtok: dict[Price, float] | None = None
     vram_gb: float | None = Field(None, gt=0)
     max_turns: int = Field(3, ge=1, le=10)
     code_channel: CodeChannel = "json"

@@ -3,6 +3,7 @@
 from app.tables.artifact import Artifact
 from app.tables.base import Base
 from app.tables.batch import Batch, BatchItem, BatchState, ItemState
+from app.tables.budget import Budget, ModelPrice
 from app.tables.cache import CachedAnswer, CacheSize
 from app.tables.capability import Binding, ModelCapability
 from app.tables.chore import Chore
@@ -49,6 +50,7 @@ __all__ = [
     "BatchItem",
     "BatchState",
     "Binding",
+    "Budget",
     "CacheSize",
     "CachedAnswer",
     "CallLimit",
@@ -68,6 +70,7 @@ __all__ = [
     "Missed",
     "ModelAnswer",
     "ModelCapability",
+    "ModelPrice",
     "ModelProfile",
     "Outcome",
     "PhaseConfiguration",

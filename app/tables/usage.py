@@ -14,10 +14,11 @@ from sqlalchemy import (
     Identity,
     Index,
     Numeric,
+    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.base import JSON, Base, CreatedAt, is_digest
@@ -34,7 +35,8 @@ class PromptUsage(Base):
         CheckConstraint("reserved_tokens >= 0 AND reserved_usd >= 0", name="reservation_not_negative"),
         CheckConstraint(
             "input_tokens >= 0 AND cache_read_tokens >= 0 AND cache_write_tokens >= 0 "
-            "AND output_tokens >= 0 AND thinking_tokens >= 0 AND cost_usd >= 0",
+            "AND output_tokens >= 0 AND thinking_tokens >= 0 AND cost_usd >= 0 "
+            "AND cache_write_1h_tokens >= 0",
             name="amounts_not_negative",
         ),
         Index("ix_pipeline_prompt_usage_run", "pipeline_id", "id"),
@@ -67,6 +69,8 @@ class PromptUsage(Base):
     input_tokens: Mapped[int | None]
     cache_read_tokens: Mapped[int | None]
     cache_write_tokens: Mapped[int | None]
+    cache_write_1h_tokens: Mapped[int | None]
+    """Those of `cache_write_tokens` that the provider keeps for an hour, at a higher price."""
     output_tokens: Mapped[int | None]
     """Includes thinking."""
     thinking_tokens: Mapped[int | None]
@@ -91,6 +95,8 @@ class PromptUsage(Base):
     """True: the server does not count thinking apart; the figure is its share of the text."""
     cached_from: Mapped[int | None] = mapped_column(BigInteger)
     """The call whose answer was given again at no cost."""
+    budgets: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=text("'{}'"))
+    """Names of the budgets it is counted in."""
     started_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

@@ -40,25 +40,27 @@ def cost_of(
 ) -> Cost:
     """The price of these tokens at that time. `prices` is US dollars per million tokens by class."""
     if prices is not None:
-        return Cost(_from_profile(tokens, prices), "profile")
+        exact = {name: Decimal(str(price)) for name, price in prices.items()}
+        return Cost(cost_by_prices(tokens, exact), "profile")
     if backend in LOCAL_BACKENDS:
         return Cost(Decimal(0), "local")
     return _from_list(tokens, backend, model, at)
 
 
-def _from_profile(tokens: Tokens, prices: Mapping[str, float]) -> Decimal:
+def cost_by_prices(tokens: Tokens, prices: Mapping[str, Decimal]) -> Decimal:
+    """By prices per million tokens. What is cached costs what input costs, unless it has its own price."""
+    written = prices.get("cache_write", prices.get("input", Decimal(0)))
     amounts = {
-        "input": tokens.input,
-        "cache_read": tokens.cache_read,
-        "cache_write": tokens.cache_write,
-        "output": tokens.output,
+        "input": (tokens.input, Decimal(0)),
+        "cache_read": (tokens.cache_read, prices.get("input", Decimal(0))),
+        "cache_write": (tokens.cache_write - tokens.cache_write_1h, written),
+        "cache_write_1h": (tokens.cache_write_1h, written),
+        "output": (tokens.output, Decimal(0)),
     }
-    default = prices.get("input", 0.0)
-    total = Decimal(0)
-    for name, amount in amounts.items():
-        price = prices.get(name, default if name != "output" else 0.0)
-        total += Decimal(str(price)) * amount / PER_MTOK
-    return total
+    return sum(
+        (prices.get(name, other) * amount / PER_MTOK for name, (amount, other) in amounts.items()),
+        start=Decimal(0),
+    )
 
 
 def _from_list(tokens: Tokens, backend: str, model: str, at: datetime) -> Cost:
@@ -69,6 +71,7 @@ def _from_list(tokens: Tokens, backend: str, model: str, at: datetime) -> Cost:
         input_tokens=tokens.total_input,
         cache_read_tokens=tokens.cache_read,
         cache_write_tokens=tokens.cache_write,
+        cache_write_1h_tokens=tokens.cache_write_1h or None,
         output_tokens=tokens.output,
     )
     try:

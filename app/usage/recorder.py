@@ -1,17 +1,18 @@
-"""Writes the ledger: a row before the call, settled after it, each in its own transaction."""
+"""Writes the ledger: a row before the call, settled after it, each in a transaction with its budgets."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from decimal import Decimal
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Select, func, literal, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from app.db import Database, patiently
 from app.tables import ModelAnswer, PromptUsage
+from app.usage import reserving
+from app.usage.budget import Allowance, Defaults
 from app.usage.cost import Cost
 from app.usage.tokens import Tokens
 
@@ -38,6 +39,10 @@ class CallRecord:
     reason: str | None = None
     """Why this profile was asked in place of the one before."""
     mode: str | None = None
+    project_id: int | None = None
+    """Whose budget pays beside the run's and the day's; the ledger knows it by the run."""
+    cached_from: int | None = None
+    """The call whose answer is given again."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,10 @@ class Settlement:
     thinking_estimated: bool = False
 
 
-_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "thinking_tokens")
+CACHED = "response cache"
+"""The price version of an answer that is given again."""
+COUNTS = {each.name: f"{each.name}_tokens" for each in fields(Tokens)}
+"""Columns of the ledger by the class of tokens."""
 PATIENCE_S = 60.0
 """An answer that was paid for is kept for so long while the database is away."""
 
@@ -62,26 +70,43 @@ PATIENCE_S = 60.0
 class UsageRecorder:
     """The only writer of `pipeline_prompt_usage`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, defaults: Defaults | None = None) -> None:
+        """`defaults` are the budgets that the settings give to every run and every day."""
         self._database = database
+        self._defaults = defaults or Defaults()
 
     async def open(self, record: CallRecord, *, tokens: int, cost: Cost) -> int | None:
         """Reserve `tokens` and their cost. Returns the id of the ledger row.
 
         None: an earlier try of the phase has the answer by now, and nothing is to be paid.
+        Raises `BudgetExceeded` when a budget does not allow it; then nothing is reserved anywhere.
         """
-        values = {
-            **asdict(record),
-            "reserved_tokens": tokens,
-            "reserved_usd": cost.usd,
-            "price_version": cost.price_version,
-            "outcome": "open",
-        }
-        columns = [PromptUsage.__table__.c[name] for name in values]
-        row = select(*(literal(values[column.name], column.type) for column in columns))
-        statement = insert(PromptUsage).from_select(columns, row.where(~_stored(record).exists()))
+        missing: set[str] = set()
+        while True:
+            try:
+                return await self._open(record, tokens, cost)
+            except _NoRow as absent:
+                if absent.scopes == missing:  # made a moment ago, and gone again
+                    raise
+                missing = absent.scopes
+                await reserving.provide(self._database, missing, record.pipeline_id)
+
+    async def _open(self, record: CallRecord, tokens: int, cost: Cost) -> int | None:
+        names = reserving.names_of(record.pipeline_id, record.project_id)
+        statement = _inserted(record, names, tokens, cost).returning(
+            PromptUsage.id, PromptUsage.budgets, PromptUsage.reserved_usd, reserving.of_every()
+        )
         async with self._database.transaction() as session:
-            return (await session.execute(statement.returning(PromptUsage.id))).scalar_one_or_none()
+            row = (await session.execute(statement)).one_or_none()
+            if row is None:
+                return None
+            usage_id, counted, usd, every = row
+            wanted = reserving.wanted(record.pipeline_id, every, self._defaults)
+            if missing := wanted - {name.partition(":")[0] for name in counted}:
+                raise _NoRow(missing)
+            subject = {"backend": record.backend, "model": record.model}
+            await reserving.reserve(session, counted, self._defaults, usd=usd, tokens=tokens, **subject)
+        return int(usage_id)
 
     async def settle(
         self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None = None
@@ -99,7 +124,9 @@ class UsageRecorder:
     ) -> None:
         is_open = (PromptUsage.id == usage_id) & (PromptUsage.outcome == "open")
         async with self._database.transaction() as session:
-            await session.execute(update(PromptUsage).where(is_open).values(**_columns(result)))
+            settled = update(PromptUsage).where(is_open).values(**_columns(result))
+            amounts = (PromptUsage.reserved_usd, PromptUsage.reserved_tokens, PromptUsage.cost_usd)
+            row = (await session.execute(settled.returning(PromptUsage.budgets, *amounts))).one_or_none()
             if answer is not None and record.pipeline_id is not None:
                 await session.execute(
                     insert(ModelAnswer)
@@ -115,17 +142,22 @@ class UsageRecorder:
                     )
                     .on_conflict_do_nothing()
                 )
+            if row is not None and result.tokens is not None:
+                counted, usd, tokens, cost = row
+                reserved = Allowance(usd, tokens)
+                await reserving.settle(
+                    session, counted, reserved=reserved, usd=cost, tokens=result.tokens.total
+                )
 
     async def cached(self, record: CallRecord, cached_from: int, answer: dict[str, Any]) -> int:
         """A call that was answered from the cache: a row of its own that took nothing, and says who paid.
 
         The answer is kept for a resumed run too, which must not depend on what the cache still has.
         """
-        free = {name: 0 for name in ("reserved_tokens", "reserved_usd", "cost_usd", *_TOKENS)}
-        values = {**asdict(record), **free, "outcome": "ok", "price_version": "cached"}
-        call = insert(PromptUsage).values(
-            **values, cached_from=cached_from, settled_at=func.clock_timestamp()
-        )
+        nothing = dict.fromkeys((*COUNTS.values(), "reserved_tokens", "reserved_usd", "cost_usd"), 0)
+        values = {**_fields(record), **nothing, "outcome": "ok", "price_version": CACHED}
+        times = {name: func.clock_timestamp() for name in ("started_at", "settled_at")}
+        call = insert(PromptUsage).values(**{**values, "cached_from": cached_from}, **times)
         step = ("pipeline_id", "phase", "item", "round", "step", "request_digest")
         async with self._database.transaction() as session:
             usage_id = (await session.execute(call.returning(PromptUsage.id))).scalar_one()
@@ -165,21 +197,45 @@ def _stored(record: CallRecord) -> Select[dict[str, Any]]:
     )
 
 
+def _inserted(record: CallRecord, budgets: ColumnElement[Any], tokens: int, cost: Cost) -> Insert:
+    """The row of a call, unless its answer is stored: counted in the budgets that there are."""
+    values = {
+        **_fields(record),
+        "reserved_tokens": tokens,
+        "reserved_usd": cost.usd,
+        "price_version": cost.price_version,
+        "outcome": "open",
+    }
+    columns = [PromptUsage.__table__.c[name] for name in values]
+    row = select(*(literal(values[column.name], column.type) for column in columns), budgets)
+    names = [*values, "budgets"]
+    return insert(PromptUsage).from_select(names, row.where(~_stored(record).exists()))
+
+
+def _fields(record: CallRecord) -> dict[str, Any]:
+    values = asdict(record)
+    del values["project_id"]
+    return values
+
+
 def _columns(result: Settlement) -> dict[str, Any]:
     tokens = result.tokens
-    cost: Decimal | None = result.cost.usd
     return {
         "outcome": result.outcome,
         "error": result.error,
         "request_id": result.request_id,
         "weakened": list(result.weakened),
         "thinking_estimated": result.thinking_estimated,
-        "input_tokens": tokens.input if tokens else None,
-        "cache_read_tokens": tokens.cache_read if tokens else None,
-        "cache_write_tokens": tokens.cache_write if tokens else None,
-        "output_tokens": tokens.output if tokens else None,
-        "thinking_tokens": tokens.thinking if tokens else None,
-        "cost_usd": cost if tokens else None,
+        **{column: getattr(tokens, name) if tokens else None for name, column in COUNTS.items()},
+        "cost_usd": result.cost.usd if tokens else None,
         "price_version": result.cost.price_version,
         "settled_at": func.clock_timestamp(),
     }
+
+
+class _NoRow(Exception):
+    """Every run or day has a budget, and the one of this call has no row yet."""
+
+    def __init__(self, scopes: set[str]) -> None:
+        super().__init__(f"budgets without a row: {', '.join(sorted(scopes))}")
+        self.scopes = scopes

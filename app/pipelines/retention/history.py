@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from app.pipelines.retention.policy import Pruned
 from app.pipelines.retention.portion import OWNERS, few, number, removed
-from app.tables import Artifact, Delivery, Event, ModelAnswer, Pipeline
+from app.tables import Artifact, Budget, Delivery, Event, ModelAnswer, Pipeline
 
 
 def due(age: timedelta) -> Select[UUID, int]:
@@ -44,6 +44,7 @@ async def prune_some(session: AsyncSession, age: timedelta) -> Pruned | None:
         answers=await removed(session, delete(ModelAnswer).where(ModelAnswer.pipeline_id.in_(ids))),
         deliveries=await removed(session, delete(Delivery).where(Delivery.pipeline_id.in_(ids))),
     )
+    await session.execute(delete(Budget).where(Budget.name.in_([f"run:{run}" for run in ids])))
     await session.execute(update(Pipeline).where(Pipeline.id.in_(ids)).values(pruned_at=func.now()))
     return done
 
