@@ -1,29 +1,25 @@
-"""Carries out `runs`, `show` and `usage`."""
+"""Carries out `runs` and `show`."""
 
 from __future__ import annotations
 
 import json
 import sys
 from datetime import datetime
-from decimal import Decimal
 
 from app.artifacts import store as artifacts
 from app.cli import view as views
-from app.cli.ending import bill_table, show_ending
+from app.cli.ending import show_ending
 from app.cli.find import find_run
 from app.cli.invocation import command
 from app.cli.lines import duration, finished
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, one_line, print_json, row, safe, say, stdout, table
-from app.cli.view import RunView, bill_json, row_json
+from app.cli.view import RunView, row_json
 from app.cli.working import full_json
 from app.errors import unknown
 from app.pipelines import documents, events, store
 from app.services import Services
 from app.tables import Pipeline, State
-from app.usage import reports
-from app.usage.reports import Bill
-from app.usage.tokens import Tokens
 
 
 def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
@@ -71,25 +67,6 @@ def show_run(
     with_services(read_settings(), act)
 
 
-def show_usage(run: str | None, days: int, by: str, *, as_json: bool) -> None:
-    async def read(services: Services) -> tuple[list[Bill], Bill]:
-        run_id = await find_run(services, run) if run is not None else None
-        async with services.database.transaction() as session:
-            if run_id is not None:
-                return await reports.by_phase(session, run_id), await reports.total(session, run_id)
-            grouped = await (reports.by_day if by == "day" else reports.by_model)(session, days)
-            return grouped, _sum(grouped)
-
-    bills, total = with_services(read_settings(), read)
-    label = "phase" if run is not None else by
-    if as_json:
-        print_json({"by": label, "bills": [bill_json(bill) for bill in bills], "total": bill_json(total)})
-    elif not bills:
-        say(stdout(), "no model was called" + ("" if run is not None else f" in the last {days} days"))
-    else:
-        bill_table(stdout(), label, bills, total)
-
-
 def _show(view: RunView) -> None:
     console = stdout()
     say(console, (one_line(view.run.epic_description, 200), "bold"))
@@ -123,17 +100,3 @@ async def _events(services: Services, view: RunView) -> None:
     for event in found:
         data = json.dumps(event.data, ensure_ascii=True) if event.data else ""
         say(console, (f"{event.seq:>4}  {event.at:%H:%M:%S}  ", "dim"), f"{event.kind:<15} ", data)
-
-
-def _sum(bills: list[Bill]) -> Bill:
-    tokens, cost = Tokens(), sum((bill.cost_usd for bill in bills), start=Decimal(0))
-    for bill in bills:
-        tokens += bill.tokens
-    return Bill(
-        "total",
-        sum(bill.calls for bill in bills),
-        tokens,
-        cost,
-        sum(bill.unpriced for bill in bills),
-        sum(bill.open for bill in bills),
-    )

@@ -11,6 +11,7 @@ from app.cli.commands import (
     ask,
     backends,
     batches,
+    budgets,
     control,
     decisions,
     definitions,
@@ -18,12 +19,14 @@ from app.cli.commands import (
     limits,
     models,
     operations,
+    prices,
     projects,
     prompts,
     routes,
     runs,
     schedules,
     tokens,
+    usage,
     work,
 )
 
@@ -61,6 +64,7 @@ program.command("approve")(decisions.approve)
 program.command("reject")(decisions.reject)
 program.command("usage")(runs.usage)
 program.command("backends")(backends.backends)
+program.command("usage")(usage.usage)
 program.command("serve")(operations.serve)
 program.command("worker")(operations.worker)
 program.command("seed")(operations.seed)
@@ -76,5 +80,7 @@ program.add_typer(schedules.group, name="schedules")
 program.add_typer(destinations.group, name="destinations")
 program.add_typer(models.group, name="models")
 program.add_typer(routes.group, name="route")
+models.group.add_typer(prices.group, name="price")
+program.add_typer(budgets.group, name="budgets")
 program.add_typer(limits.group, name="limits")
 program.add_typer(tokens.group, name="token")

@@ -100,7 +100,13 @@ async def put(
     valid_from: datetime,
 ) -> ModelPrice:
     """Set what a model costs from then on; calls that are settled already keep what they cost."""
-    values = {"backend": backend, "model": model, "valid_from": valid_from, **dict.fromkeys(CLASSES), **prices}
+    values = {
+        "backend": backend,
+        "model": model,
+        "valid_from": valid_from,
+        **dict.fromkeys(CLASSES),
+        **prices,
+    }
     statement = insert(ModelPrice).values(values)
     key = ["backend", "model", "valid_from"]
     await session.execute(

@@ -42,7 +42,7 @@ async def by_phase(session: AsyncSession, pipeline_id: UUID) -> list[Bill]:
         .group_by(PromptUsage.phase)
         .order_by(func.min(PromptUsage.id))
     )
-    return [_bill(row) for row in rows]
+    return [bill_of(row) for row in rows]
 
 
 async def total(session: AsyncSession, pipeline_id: UUID | None = None) -> Bill:
@@ -54,14 +54,14 @@ async def total(session: AsyncSession, pipeline_id: UUID | None = None) -> Bill:
         query = select(literal("total"), *sums(AMOUNTS.values())).where(
             PromptUsage.pipeline_id == pipeline_id
         )
-    return _bill((await session.execute(query)).one())
+    return bill_of((await session.execute(query)).one())
 
 
 async def of_batch(session: AsyncSession, batch_id: UUID) -> Bill:
     """The sum over every attempt at every item of the batch."""
     runs = select(Pipeline.id).where(Pipeline.batch_id == batch_id)
     query = select(literal("total"), *sums(AMOUNTS.values())).where(PromptUsage.pipeline_id.in_(runs))
-    return _bill((await session.execute(query)).one())
+    return bill_of((await session.execute(query)).one())
 
 
 async def saved(session: AsyncSession, days: int) -> Bill:
@@ -114,10 +114,11 @@ async def _grouped(session: AsyncSession, label: ColumnElement[str], found: Subq
         .group_by("label")
         .order_by(func.max(found.c.last_id).desc())
     )
-    return [_bill(row) for row in rows]
+    return [bill_of(row) for row in rows]
 
 
-def _bill(row: Row[*tuple[Any, ...]]) -> Bill:
+def bill_of(row: Row[*tuple[Any, ...]]) -> Bill:
+    """From a label and the sums of `AMOUNTS`, in their order."""
     label, count, input_, read, write, output, thinking, usd, unpriced, open_ = row
     return Bill(
         label=label,

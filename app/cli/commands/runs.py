@@ -1,18 +1,12 @@
-"""`runs`, `show` and `usage`: look at runs and what they cost."""
+"""`runs` and `show`: look at runs."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from app.cli.options import Json, Run
-
-
-class Grouping(StrEnum):
-    MODEL = "model"
-    DAY = "day"
 
 
 def runs(
@@ -45,19 +39,3 @@ def show(
     if sum((document is not None, artifact is not None, events, as_json)) > 1:
         raise typer.BadParameter("choose one of --document, --artifact, --events and --json")
     looking.show_run(run, document=document, artifact=artifact, with_events=events, as_json=as_json)
-
-
-def usage(
-    run: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="The bill of one run, by phase.")
-    ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How far to look back.")] = 30,
-    by: Annotated[
-        Grouping, typer.Option("--by", help="One line per model, or per day (UTC).")
-    ] = Grouping.MODEL,
-    as_json: Json = False,
-) -> None:
-    """Show calls, tokens and cost from the ledger."""
-    from app.cli import looking
-
-    looking.show_usage(run, days, by.value, as_json=as_json)
