@@ -51,7 +51,7 @@ def show_usage(run: str | None, days: int, by: str | None, *, as_json: bool) -> 
                 bills = await grouping.by(session, group, days)
                 total = _sum(bills)
             within = {"pipeline_id": run_id} if run_id is not None else {"days": days}
-            routes = await latency.by_route(session, **within) if group is By.ROUTE else []  # type: ignore[arg-type]
+            routes = await latency.by_route(session, **within) if group is By.ROUTE else []
             return _Shown(bills, total, routes)
 
     shown = with_services(read_settings(), read)

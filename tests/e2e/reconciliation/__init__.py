@@ -1,0 +1,1 @@
+"""Whether the ledger agrees with the bill, whatever happens to calls, replies and processes."""
