@@ -1,4 +1,4 @@
-"""`python -m tests.e2e.reconciliation --calls 500`: the bill beside the ledger. Ends with 1 if they differ."""
+"""`python -m tests.e2e.reconciliation --calls 500`: bill beside ledger. Ends with 1 if they differ."""
 
 from __future__ import annotations
 
