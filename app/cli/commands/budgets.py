@@ -53,8 +53,11 @@ def _amount(text: str | None, option: str, most: int, *, whole: bool = False) ->
         return None
     try:
         amount = Decimal(text)
+        fits = 0 <= amount <= most and (not whole or amount == int(amount))
     except InvalidOperation:
         raise typer.BadParameter(f"{option} takes a number or the word none, not {text!r}") from None
-    if not 0 <= amount <= most or (whole and amount != int(amount)):
-        raise typer.BadParameter(f"{option} takes a number from 0 to {most:,}, not {text}")
+    if not fits:
+        raise typer.BadParameter(
+            f"{option} takes a {'whole ' if whole else ''}number up to {most:,}, not {text}"
+        )
     return int(amount) if whole else amount

@@ -88,16 +88,8 @@ async def compare(database: Database, stub: Stub, scenarios: Sequence[str]) -> C
         sum(row.reserved_tokens + row.spent_tokens for row in day),
         sum((row.reserved_usd + row.spent_usd for row in day), start=Decimal(0)),
     )
-    total = _line(stub.bill)
-    return Comparison(
-        Line(len(stub.requests), total.tokens, total.usd),
-        received,
-        lost,
-        settled,
-        opened,
-        budget,
-        tuple(wrong),
-    )
+    total = Line(len(stub.requests), stub.bill.total, received.usd + lost.usd)
+    return Comparison(total, received, lost, settled, opened, budget, tuple(wrong))
 
 
 def _requests(stub: Stub, scenarios: Sequence[str]) -> Mapping[str, list[Tokens]]:
@@ -107,9 +99,21 @@ def _requests(stub: Stub, scenarios: Sequence[str]) -> Mapping[str, list[Tokens]
         text = prompt(request.body)
         scenario = scenarios[min(place, len(scenarios) - 1)]
         bill = Tokens() if scenario in FAULTS else billed(SHAPES.get(scenario, Shape()), text)
+        bill = _told(stub.protocol, bill)
         mark = MARK.search(text)
         found[mark[0] if mark else "unknown"].append(bill)
     return found
+
+
+def _told(protocol: str, bill: Tokens) -> Tokens:
+    """What the wire says of it: Ollama knows no cached tokens, OpenAI none that are written."""
+    match protocol:
+        case "ollama":
+            return Tokens(input=bill.total_input, output=bill.output)
+        case "openai":
+            return Tokens(bill.input + bill.cache_write, bill.cache_read, 0, bill.output, bill.thinking)
+        case _:
+            return bill
 
 
 def _line(tokens: Tokens) -> Line:
