@@ -40,7 +40,7 @@ class CallRecord:
     """Why this profile was asked in place of the one before."""
     mode: str | None = None
     project_id: int | None = None
-    """Whose budget pays beside the run's and the day's; the ledger knows it by the run."""
+    """Whose budget pays beside the run's and the day's; None: the project of the run."""
     cached_from: int | None = None
     """The call whose answer is given again."""
 

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
-from app.tables import Budget
+from app.tables import Budget, Pipeline
 from app.usage.budget import Allowance, BudgetState, Defaults, refusal
 
 TODAY = "'day:' || to_char(timezone('UTC', now()), 'YYYY-MM-DD')"
@@ -92,7 +92,11 @@ def names_of(run: UUID | None, project_id: int | None) -> ColumnElement[Any]:
     """An array, as SQL: the budgets of a call that have a row."""
     names: list[Any] = [literal_column(TODAY)]
     names += [f"run:{run}"] if run is not None else []
-    names += [f"project:{project_id}"] if project_id is not None else []
+    if project_id is not None:
+        names.append(f"project:{project_id}")
+    elif run is not None:  # looked up, so that no caller can forget whose budget it is
+        project = select(Pipeline.project_id).where(Pipeline.id == run).scalar_subquery()
+        names.append(func.concat("project:", project))
     return func.array(select(Budget.name).where(Budget.name.in_(names)).scalar_subquery())
 
 

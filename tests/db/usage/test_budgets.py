@@ -197,7 +197,7 @@ async def test_a_project_pays_for_all_its_runs_and_for_those_before_it_had_a_bud
     runs = [(await engine.create(Scripted())).id for _ in range(2)]
     async with database.transaction() as session:
         await session.execute(text("UPDATE pipelines SET project_id = :id"), {"id": project})
-    first, second = (replace(record(run), project_id=project) for run in runs)
+    first, second = replace(record(runs[0]), project_id=project), record(runs[1])
     early = await opened(database, first, "0.4")
     await settled(database, await opened(database, second, "9"), second, "0.3")
     await allow(database, "project:shop", limit_usd=Decimal(1))
