@@ -71,6 +71,8 @@ COVERED = {
 IS_OPEN = "(outcome = 'open' OR output_tokens IS NULL)"
 """Such a call counts with its reservation."""
 TAKEN = "coalesce(input_tokens + cache_read_tokens + cache_write_tokens + output_tokens, 0)"
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('budgets'))")
+"""Else the one that comes second would name calls whose sum the first one did not make."""
 COUNT_OPEN = """
     UPDATE pipeline_prompt_usage SET budgets = array_append(budgets, :name)
     WHERE outcome = 'open' AND NOT :name = ANY (budgets) AND {covered}
@@ -115,8 +117,8 @@ def wanted(run: UUID | None, every: Iterable[str], defaults: Defaults) -> set[st
 
 async def provide(database: Database, scopes: Iterable[str], run: UUID | None) -> None:
     """Make the rows of these scopes that are missing."""
-    async with database.transaction() as session:
-        for scope in sorted(scopes):
+    for scope in sorted(scopes):
+        async with database.transaction() as session:
             name = f"run:{run}" if scope == "run" else await session.scalar(text(f"SELECT {TODAY}"))
             await begin(session, str(name))
 
@@ -124,6 +126,7 @@ async def provide(database: Database, scopes: Iterable[str], run: UUID | None) -
 async def begin(session: AsyncSession, name: str) -> None:
     """Make the row of a budget, if there is none, with what the ledger has of it already."""
     scope, _, subject = name.partition(":")
+    await session.execute(ONE_AT_A_TIME)
     if await session.get(Budget, name) is not None:
         return
     # first: a reply that comes just now is either settled before the sum is made, or in the new row, too

@@ -16,6 +16,7 @@ from app.pipelines.retention.policy import Policy, Pruned
 from app.pipelines.retention.pruner import Pruner
 from app.tables import (
     Artifact,
+    Budget,
     Chore,
     Event,
     ModelAnswer,
@@ -45,6 +46,17 @@ async def test_an_old_finished_run_keeps_its_facts_and_loses_its_history(
         "Pipeline": 1, "PhaseRun": 2, "PromptUsage": 1, "CommitIntent": 1, "Wait": 1,
     }  # fmt: skip
     assert (await past.again(run)).pruned_at is not None
+
+
+async def test_the_budget_of_a_run_goes_with_its_history_and_that_of_a_live_run_stays(
+    past: Past, tmp_path: Path
+) -> None:
+    old, live = await past.run(days_ago=31), await past.run(State.PAUSED, days_ago=31)
+    async with past.database.transaction() as session:
+        session.add_all([Budget(name=f"run:{run.id}") for run in (old, live)])
+    await pruner(past.database, tmp_path).prune()
+    async with past.database.transaction() as session:
+        assert (await session.scalars(select(Budget.name))).all() == [f"run:{live.id}"]
 
 
 async def test_the_version_that_stays_is_the_current_one(past: Past, tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ async def test_many_calls_at_once_never_go_beyond_any_limit(database: Database, 
     assert await sound(database)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 async def test_budgets_that_come_and_go_under_way_stay_with_the_ledger(
     database: Database, engine: Engine, seed: int
 ) -> None:
