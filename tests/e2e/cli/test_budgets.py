@@ -6,14 +6,20 @@ from tests.e2e.cli.command import Workbench
 
 
 def test_a_budget_is_set_and_listed_with_what_is_left(workbench: Workbench) -> None:
-    done = workbench("budgets", "set", "day", "--usd", "2.5", "--tokens", "9000")
-    assert (done.code, done.out) == (0, "day from the next call on: $2.5000 dollars, 9,000 tokens\n")
-    lines = [" ".join(line.split()) for line in workbench("budgets", "list").out.splitlines()]
-    assert lines[0] == "budget in limit reserved spent left"
-    assert lines[3:5] == ["day dollars $2.5000", "tokens 9,000"]
-    [day] = workbench("budgets", "list", "day", "--json").json
+    """Of a day that is past: other tests work on the same database."""
+    past = "day:2020-01-01"
+    done = workbench("budgets", "set", past, "--usd", "2.5", "--tokens", "9000")
+    assert (done.code, done.out) == (0, f"{past} from the next call on: $2.5000 dollars, 9,000 tokens\n")
+    lines = [" ".join(line.split()) for line in workbench("budgets", "list", past).out.splitlines()]
+    assert lines == [
+        "budget in limit reserved spent left",
+        f"{past} dollars $2.5000 $0.0000 $0.0000 $2.5000",
+        "tokens 9,000 0 0 9,000",
+    ]
+    [day] = workbench("budgets", "list", past, "--json").json
     assert (day["limit_usd"], day["limit_tokens"], day["is_edited"]) == ("2.500000", 9000, True)
-    assert "any dollars, 9,000 tokens" in workbench("budgets", "set", "day", "--usd", "none").out
+    assert "any dollars, 9,000 tokens" in workbench("budgets", "set", past, "--usd", "none").out
+    assert {"run", "day"} <= {each["name"] for each in workbench("budgets", "list", "--json").json}
 
 
 def test_a_budget_of_nothing_is_refused(workbench: Workbench) -> None:
