@@ -44,6 +44,7 @@ from app.seeding.source import FileSource
 from app.seeding.values import Seeds
 from app.settings import Settings
 from app.usage.budget import defaults_of
+from app.usage.prices import PriceBook
 from app.usage.recorder import UsageRecorder
 from app.workspace.sandbox.sandbox import Sandbox
 
@@ -123,15 +124,17 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     limits = CallLimits(database, listener, wait_s=settings.limit_wait_s)
     stack.push_async_callback(limits.close)
     cache = ResponseCache(database, timedelta(hours=settings.response_cache_hours), cache_bytes(settings))
-    circuits, capabilities = Circuits(), Capabilities(database)
+    recorder = UsageRecorder(database, defaults_of(settings))
+    circuits, capabilities, book = Circuits(), Capabilities(database), PriceBook(database)
     caller = LLMCaller(
         settings,
         backends,
-        UsageRecorder(database, defaults_of(settings)),
+        recorder,
         limits=limits,
         circuits=circuits,
         cache=cache,
         capabilities=capabilities,
+        prices=book,
     )
     tools = Tools(
         database=database,
@@ -160,7 +163,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         cache=cache,
         circuits=circuits,
         capabilities=capabilities,
-        prober=Prober(settings, backends, database, limits),
+        prober=Prober(settings, backends, database, recorder, book, limits),
         sandbox=sandbox,
         kinds=kinds,
         loader=loader,

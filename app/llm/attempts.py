@@ -15,9 +15,10 @@ from app.limits.slot import Slot
 from app.llm.errors import BackendDown, DeadlineExceeded, InvalidAnswer, LLMError
 from app.llm.health import Circuits
 from app.llm.request import Patience, Request
-from app.llm.spending import Spent, at_most, price
+from app.llm.spending import Spent, at_most, price, price_at_most
 from app.llm.types import JSON, Answer, Backend, BackendName, Call
 from app.settings import Settings
+from app.usage.prices import PriceBook, Prices
 from app.usage.recorder import CallRecord, Settlement, UsageRecorder
 from app.usage.tokens import Tokens
 
@@ -45,6 +46,7 @@ class Attempts:
         patience: Patience,
         limits: CallLimits | None,
         circuits: Circuits | None,
+        book: PriceBook | None,
     ) -> None:
         self._settings = settings
         self._backends = backends
@@ -52,6 +54,11 @@ class Attempts:
         self._patience = patience
         self._limits = limits
         self._circuits = circuits
+        self._book = book
+
+    async def prices(self) -> Prices:
+        """What models cost now."""
+        return Prices() if self._book is None else await self._book.current()
 
     async def stored(self, record: CallRecord) -> Received | None:
         """What an earlier try of the phase was answered and paid for."""
@@ -78,7 +85,7 @@ class Attempts:
         answer = received.answer
         if received.usage_id is None:
             return
-        cost = price(call.profile, answer.tokens)
+        cost = price(await self.prices(), call.profile, answer.tokens)
         spent.add(answer.tokens, cost)
         settlement = Settlement(
             outcome="invalid_answer" if errors else "ok",
@@ -100,7 +107,7 @@ class Attempts:
             self._circuits.guard(call.profile.backend)
         async with self._slot(request, call, most) as slot:  # before the ledger: what waits costs nothing
             usage_id = await self._recorder.open(
-                record, tokens=most.input + most.output, cost=price(call.profile, most)
+                record, tokens=most.total, cost=price_at_most(await self.prices(), call.profile, most)
             )
             if usage_id is None:  # while this one waited, an earlier try, thought dead, got the answer
                 return Received(await self._replay(record), None)
@@ -130,7 +137,7 @@ class Attempts:
         if error.reply_lost:  # it may have been billed: its row stays open
             return
         tokens = error.tokens or Tokens()
-        cost = price(call.profile, tokens)
+        cost = price(await self.prices(), call.profile, tokens)
         spent.add(tokens, cost)
         await self._recorder.settle(
             usage_id, record, Settlement(error.code, tokens, cost, writable(error.message)[:2000])

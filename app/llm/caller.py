@@ -10,7 +10,7 @@ from app.llm import cascade
 from app.llm.attempts import Attempts
 from app.llm.cache import ResponseCache
 from app.llm.capabilities import MODES, Capabilities
-from app.llm.cascade import Turn
+from app.llm.cascade import Around, Turn
 from app.llm.conversation import Conversation, Judged
 from app.llm.errors import LLMDisabled, LLMError
 from app.llm.health import Circuits
@@ -18,6 +18,8 @@ from app.llm.request import Patience, Reply, Request
 from app.llm.spending import Spent
 from app.llm.types import Backend, BackendName, Mode, Profile
 from app.settings import Settings
+from app.usage.budget import BudgetExceeded
+from app.usage.prices import PriceBook
 from app.usage.recorder import UsageRecorder
 
 LOW_CONFIDENCE = "low_confidence"
@@ -37,15 +39,19 @@ class LLMCaller:
         circuits: Circuits | None = None,
         cache: ResponseCache | None = None,
         capabilities: Capabilities | None = None,
+        prices: PriceBook | None = None,
     ) -> None:
         """With no limits given, nothing is limited: for backends that cost and load nothing.
 
         Without circuits every server is asked however often it failed; without a cache nothing is given
-        again; without capabilities every model is asked in the usual modes.
+        again; without capabilities every model is asked in the usual modes; without a price book
+        profiles and the price list say what an answer costs.
         """
         self._settings = settings
         self._recorder = recorder
-        self._attempts = Attempts(settings, backends, recorder, patience or Patience(), limits, circuits)
+        self._attempts = Attempts(
+            settings, backends, recorder, patience or Patience(), limits, circuits, prices
+        )
         self._cache = cache
         self._capabilities = capabilities
 
@@ -54,21 +60,23 @@ class LLMCaller:
 
         Every attempt has its own ledger row. A profile that fails is followed by the next of the
         cascade that is for that outcome. Raises the last `LLMError`: `InvalidAnswer` when no answer
-        was valid; `LimitWaitExceeded` when the limits let no attempt start.
+        was valid; `BudgetExceeded` when a budget allows no more; `LimitWaitExceeded` when the limits let
+        no attempt start.
         """
         if self._settings.llm_disabled:
             raise LLMDisabled("model calls are switched off (WORKBENCH_LLM_DISABLED)")
         spent = Spent()
-        turn = cascade.first(request, self._settings.vram_gb)
+        around = Around(self._settings.vram_gb, await self._attempts.prices())
+        turn = cascade.first(request, around)
         while True:
             try:
                 judged = await (await self._conversation(request, turn, spent)).outcome()
-            except LLMError as error:
-                following = self._after(request, turn, cascade.reason_of(error))
+            except (LLMError, BudgetExceeded) as error:
+                following = cascade.after(request, turn, cascade.reason_of(error), around)
                 if following is None:
                     raise
             else:
-                following = self._unsure(request, turn, judged)
+                following = _unsure(request, turn, judged, around)
                 if following is None:
                     return _reply(turn, judged, spent)
             turn = following
@@ -95,16 +103,14 @@ class LLMCaller:
         if self._cache is not None:
             await self._cache.evict_of(pipeline_id, phase)
 
-    def _after(self, request: Request, turn: Turn, reason: str) -> Turn | None:
-        return cascade.after(request.cascade, turn, reason, self._settings.vram_gb)
 
-    def _unsure(self, request: Request, turn: Turn, judged: Judged) -> Turn | None:
-        """Who is asked instead when the model itself is not sure enough; None: the answer stands."""
-        wanted = request.cascade.min_confidence
-        confidence = judged.data.get("confidence") if isinstance(judged.data, dict) else None
-        if wanted is None or not isinstance(confidence, int | float) or confidence >= wanted:
-            return None
-        return self._after(request, turn, LOW_CONFIDENCE)
+def _unsure(request: Request, turn: Turn, judged: Judged, around: Around) -> Turn | None:
+    """Who is asked instead when the model itself is not sure enough; None: the answer stands."""
+    wanted = request.cascade.min_confidence
+    confidence = judged.data.get("confidence") if isinstance(judged.data, dict) else None
+    if wanted is None or not isinstance(confidence, int | float) or confidence >= wanted:
+        return None
+    return cascade.after(request, turn, LOW_CONFIDENCE, around)
 
 
 def _reply(turn: Turn, judged: Judged, spent: Spent) -> Reply:

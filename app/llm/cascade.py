@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from app.llm.errors import BackendDown
-from app.llm.request import QUOTA, Cascade, CascadeStep, Request
+from app.llm.errors import BackendDown, LLMError
+from app.llm.request import QUOTA, Cascade, Request
 from app.llm.types import Profile
+from app.usage.budget import BudgetExceeded
+from app.usage.prices import Prices
+
+
+class CardTooSmall(LLMError):
+    """The model and its context take more of the graphics card than there is."""
+
+    code = "card_too_small"
+
+
+@dataclass(frozen=True)
+class Around:
+    """What decides beside the route and the run: it is live, not pinned."""
+
+    vram_gb: float | None = None
+    """Memory of the graphics card; None: unknown, so nothing is passed over for it."""
+    prices: Prices = field(default_factory=Prices)
+
+    def is_paid(self, profile: Profile) -> bool:
+        """Whether an answer costs money, by the prices of today."""
+        return not self.prices.is_free(
+            profile.backend, profile.model, profile.price_usd_per_mtok, datetime.now(UTC)
+        )
 
 
 @dataclass(frozen=True)
@@ -19,42 +43,58 @@ class Turn:
     reason: str | None = None
 
 
-def first(request: Request, vram_gb: float | None) -> Turn:
-    """The route's own profile, or a later one for each gate that the work failed before."""
+def first(request: Request, around: Around) -> Turn:
+    """The route's own profile, or a later one for each gate that the work failed before.
+
+    Raises `CardTooSmall` when the graphics card holds none of those that may be asked.
+    """
     turn = Turn(0, request.profile)
+    if (why := too_big(request.profile, around.vram_gb)) is not None:
+        following = after(request, turn, CardTooSmall.code, around)
+        if following is None:
+            raise CardTooSmall(
+                f"the profile {request.profile.name!r}: {why}; set WORKBENCH_VRAM_GB, or another profile"
+            )
+        turn = following
     for _ in range(request.cascade.gates_failed):
-        turn = after(request.cascade, turn, "gate_failed", vram_gb) or turn
+        turn = after(request, turn, "gate_failed", around) or turn
     return turn
 
 
-def after(cascade: Cascade, turn: Turn, reason: str, vram_gb: float | None) -> Turn | None:
+def after(request: Request, turn: Turn, reason: str, around: Around) -> Turn | None:
     """The next step that is for this outcome and that may be taken; None: there is none."""
-    for number, step in enumerate(cascade.steps[turn.number :], turn.number + 1):
-        if reason in step.on and obstacle(cascade, turn.profile, step, reason, vram_gb) is None:
+    steps = request.cascade.steps
+    for number, step in enumerate(steps[turn.number :], turn.number + 1):
+        if reason not in step.on or too_big(step.profile, around.vram_gb) is not None:
+            continue
+        if refused(request.cascade, request.profile, step.profile, reason, around) is None:
             return Turn(number, step.profile, reason)
     return None
 
 
-def obstacle(
-    cascade: Cascade, before: Profile, step: CascadeStep, reason: str, vram_gb: float | None
-) -> str | None:
-    """Why this step may not be taken; None: it may."""
-    profile = step.profile
-    if vram_gb is not None and profile.vram_gb is not None and profile.vram_gb > vram_gb:
-        return f"it takes {profile.vram_gb:g} GB of the graphics card, which has {vram_gb:g}"
-    if before.is_paid == profile.is_paid:
+def too_big(profile: Profile, vram_gb: float | None) -> str | None:
+    """Why the graphics card does not hold it; None: it does, or nobody knows."""
+    if vram_gb is None or profile.vram_gb is None or profile.vram_gb <= vram_gb:
         return None
-    if profile.is_paid:
-        return None if cascade.escalate_to_paid else "the run may not go on to a paid model"
-    if cascade.critical:
-        return "a critical decision is never left to a lesser model"
+    return f"it takes {profile.vram_gb:g} GB; the graphics card has {vram_gb:g} GB"
+
+
+def refused(cascade: Cascade, own: Profile, step: Profile, reason: str, around: Around) -> str | None:
+    """Why work of the route's own profile may not go to that one after this outcome; None: it may."""
+    from_paid, to_paid = around.is_paid(own), around.is_paid(step)
+    if cascade.critical and not to_paid:
+        return "a critical route is never answered by a lesser model"
+    if from_paid == to_paid:
+        return None
+    if to_paid:
+        return None if cascade.escalate_to_paid else "from a free to a paid model only with escalate_to_paid"
     if reason not in QUOTA:
-        return f"a free model does not do better after {reason}"
-    return None if cascade.fall_back_to_local else "the run may not fall back to a local model"
+        return "a free model stands in for a paid one, and does no work of it again"
+    if not cascade.fall_back_to_local:
+        return "from a paid to a free model only with fall_back_to_local"
+    return None
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: LLMError | BudgetExceeded) -> str:
     """The outcome that a cascade goes by; any way to be without a server is one."""
-    if isinstance(error, BackendDown):
-        return BackendDown.code
-    return str(getattr(error, "code", ""))
+    return BackendDown.code if isinstance(error, BackendDown) else error.code

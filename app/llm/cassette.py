@@ -42,6 +42,7 @@ class Counts(_Line):
     input: int = Field(0, ge=0)
     cache_read: int = Field(0, ge=0)
     cache_write: int = Field(0, ge=0)
+    cache_write_1h: int = Field(0, ge=0)
     output: int = Field(0, ge=0)
     thinking: int = Field(0, ge=0)
 

@@ -28,6 +28,7 @@ Reason = Literal[
     "loop_detected",
     "model_not_found",
     "missing_key",
+    "card_too_small",
 ]
 """Why the next profile of a cascade is asked: an outcome of the ledger, or a gate behind the answer."""
 ANY_FAILURE: tuple[Reason, ...] = get_args(Reason)

@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from app.llm.digest import request_digest
 from app.llm.request import Request
 from app.llm.types import Call, Profile
-from app.usage.cost import Cost, cost_of
+from app.usage.cost import Cost
 from app.usage.estimate import estimate_tokens
+from app.usage.prices import Prices
 from app.usage.recorder import CallRecord
 from app.usage.tokens import Tokens
 
@@ -37,16 +39,25 @@ def at_most(call: Call) -> Tokens:
     return Tokens(input=sum(estimate_tokens(text) for text in texts), output=call.profile.max_output_tokens)
 
 
-def price(profile: Profile, tokens: Tokens) -> Cost:
+def price(prices: Prices, profile: Profile, tokens: Tokens) -> Cost:
+    """What these tokens cost now."""
     if tokens == Tokens():
         return Cost(Decimal(0), "nothing billed")
-    return cost_of(
-        tokens,
-        backend=profile.backend,
-        model=profile.model,
-        prices=profile.price_usd_per_mtok,
-        at=datetime.now(UTC),
-    )
+    return prices.cost(tokens, **_of(profile))
+
+
+def price_at_most(prices: Prices, profile: Profile, tokens: Tokens) -> Cost:
+    """What a call of so many tokens costs at most: its prompt may be written to the provider's cache."""
+    return prices.cost_at_most(tokens, **_of(profile))
+
+
+def _of(profile: Profile) -> dict[str, Any]:
+    return {
+        "backend": profile.backend,
+        "model": profile.model,
+        "prices": profile.price_usd_per_mtok,
+        "at": datetime.now(UTC),
+    }
 
 
 def record(request: Request, call: Call, cascade_step: int, reason: str | None) -> CallRecord:

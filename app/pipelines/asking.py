@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +16,7 @@ from app.llm.types import JSON, CallKey, Profile
 from app.pipelines.attachments import Selection, select
 from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.definition import Definition
+from app.pipelines.phases.request import repair_of
 from app.pipelines.question import PROMPTS, Form, Prepared, Question, Result, Where
 from app.pipelines.router import Router
 from app.pipelines.snapshot import Policy, Snapshot
@@ -124,10 +124,6 @@ class Asker:
         }
         result = PROMPTS[question.form][2]
 
-        async def repair(errors: Sequence[str]) -> str:
-            values = {"errors": list(errors), "schema_name": schema.name}
-            return await self._renderer.render(snapshot.repair.task, values, name="repair.task")
-
         async def accept(body: JSON) -> None:
             if not body[result].strip():
                 raise NotAccepted([f"{result}: it is empty"])
@@ -141,7 +137,7 @@ class Asker:
             key=CallKey(epic=question.task, definition=NAME, phase=NAME),
             prompt_digest=spec.prompt.digest,
             prompt_version=spec.prompt.version,
-            repair=repair,
+            repair=repair_of(self._renderer, snapshot.repair, schema.name),
             accept=accept,
             route=spec.route.name if spec.route else None,
             cascade=snapshot.cascade(spec),

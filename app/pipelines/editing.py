@@ -25,7 +25,7 @@ class PromptDraft(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     system: str = Field(max_length=256 * 1024)
-    """The stable prefix; it may use `schema`, `schema_name` and `constrained` only."""
+    """The stable prefix; it may use `schema`, `schema_name`, `constrained` and `blocks` only."""
     task: str = Field(min_length=1, max_length=256 * 1024)
     """The part that changes with every call."""
     variables: tuple[Name, ...] = Field(max_length=50)

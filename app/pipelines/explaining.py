@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from app.llm.request import ANY_FAILURE, QUOTA, Reason
+from app.llm.cascade import Around, refused, too_big
+from app.llm.request import ANY_FAILURE, Cascade, Reason
 from app.llm.types import JSON, BackendName, Profile, Think
 from app.pipelines.choosing import Chosen
-from app.pipelines.route import NextProfile
 from app.pipelines.snapshot import Policy
 from app.usage.estimate import estimate_tokens
+from app.usage.prices import Prices
 
 
 class Turn(StrEnum):
@@ -34,6 +35,7 @@ class Circumstances:
     """Memory of the graphics card; None: unknown, so nothing is passed over for it."""
     missing: Mapping[BackendName, str]
     """Why a backend can not be asked, such as a key that is not set; the others can."""
+    prices: Prices = field(default_factory=Prices)
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,22 @@ def explain(
     text: str, chosen: Chosen, profiles: Mapping[str, Profile], circumstances: Circumstances
 ) -> Explanation:
     """`profiles` holds all that the route names. Asks no server."""
-    route = chosen.route
-    tokens = estimate_tokens(text)
-    own = _with_think(profiles[route.profile], route.think)
-    line: list[Place] = []
-    for profile, on in [
-        (own, ()),
-        *_steps(own, route.cascade, profiles),
-    ]:
-        turn, why = _turn(profile, on, own, line, tokens, route.critical, circumstances)
-        line.append(Place(profile, on, turn, why, circumstances.missing.get(profile.backend)))
-    return Explanation(chosen, tokens, circumstances.policy, tuple(line))
+    route, policy = chosen.route, circumstances.policy
+    inquiry = _Inquiry(
+        tokens=estimate_tokens(text),
+        own=_with_think(profiles[route.profile], route.think),
+        cascade=Cascade(
+            critical=route.critical,
+            escalate_to_paid=policy.escalate_to_paid,
+            fall_back_to_local=policy.fall_back_to_local,
+        ),
+        around=Around(circumstances.vram_gb, circumstances.prices),
+        missing=circumstances.missing,
+    )
+    line = [inquiry.own_place()]
+    for step in route.cascade:
+        line.append(inquiry.place(_with_think(profiles[step.profile], step.think), step.on, line))
+    return Explanation(chosen, inquiry.tokens, policy, tuple(line))
 
 
 def as_json(found: Explanation) -> dict[str, JSON]:
@@ -105,53 +112,52 @@ def room(profile: Profile) -> int:
     return profile.context_tokens - profile.max_output_tokens
 
 
-def refusal(own: Profile, step: Profile, policy: Policy, *, critical: bool) -> str | None:
-    """Why a cascade may not go from the route's own profile to that step; None: it may."""
-    if critical and not step.is_paid:
-        return "a critical route is never answered by a lesser model"
-    if step.is_paid and not own.is_paid and not policy.escalate_to_paid:
-        return "from a free to a paid model only with escalate_to_paid"
-    if own.is_paid and not step.is_paid and not policy.fall_back_to_local:
-        return "from a paid to a free model only with fall_back_to_local"
-    return None
+@dataclass(frozen=True)
+class _Inquiry:
+    """What the places of one line are judged by."""
 
+    tokens: int
+    own: Profile
+    cascade: Cascade
+    around: Around
+    missing: Mapping[BackendName, str]
 
-def outcomes(own: Profile, step: Profile, on: Sequence[Reason]) -> tuple[Reason, ...]:
-    """What the step is for. A free model does no work of a paid one again, it only stands in for one."""
-    if own.is_paid and not step.is_paid:
-        return tuple(reason for reason in on if reason in QUOTA)
-    return tuple(on)
+    def own_place(self) -> Place:
+        why = self._unfit(self.own)
+        turn = Turn.FIRST if why is None else Turn.PASSED_OVER
+        return self._place(self.own, (), turn, why or "the profile of the route")
 
+    def place(self, profile: Profile, on: Sequence[Reason], before: Sequence[Place]) -> Place:
+        """A step of the cascade, by the rules that the caller goes by."""
+        refusals = {reason: refused(self.cascade, self.own, profile, reason, self.around) for reason in on}
+        allowed = tuple(reason for reason, why in refusals.items() if why is None)
+        if not allowed:
+            return self._place(profile, (), Turn.NOT_ALLOWED, list(refusals.values())[-1] or "")
+        if (why := self._unfit(profile)) is not None:
+            return self._place(profile, allowed, Turn.PASSED_OVER, why)
+        if any(place.turn is Turn.FIRST for place in before):
+            when = "after any failure" if allowed == ANY_FAILURE else "after " + ", ".join(allowed)
+            return self._place(profile, allowed, Turn.NEXT, when)
+        if (cause := self._cause()) not in allowed:
+            return self._place(profile, allowed, Turn.PASSED_OVER, f"it is not for {cause}")
+        return self._place(profile, allowed, Turn.FIRST, "the next in line that fits")
 
-def _turn(
-    profile: Profile,
-    on: Sequence[Reason],
-    own: Profile,
-    before: Sequence[Place],
-    tokens: int,
-    critical: bool,
-    circumstances: Circumstances,
-) -> tuple[Turn, str]:
-    if before and (refused := refusal(own, profile, circumstances.policy, critical=critical)):
-        return Turn.NOT_ALLOWED, refused
-    if before and not on:
-        return Turn.NOT_ALLOWED, "a free model stands in for a paid one, and does no work of it again"
-    if tokens > room(profile):
+    def _cause(self) -> Reason:
+        """Why the route's own profile is passed over."""
+        return "card_too_small" if too_big(self.own, self.around.vram_gb) else "context_overflow"
+
+    def _unfit(self, profile: Profile) -> str | None:
+        if (why := too_big(profile, self.around.vram_gb)) is not None:
+            return why
+        if self.tokens <= room(profile):
+            return None
         return (
-            Turn.PASSED_OVER,
-            f"the text has about {tokens:,} tokens; {profile.context_tokens:,} of context less "
-            f"{profile.max_output_tokens:,} for the answer leave {max(room(profile), 0):,}",
+            f"the text has about {self.tokens:,} tokens; {profile.context_tokens:,} of context less "
+            f"{profile.max_output_tokens:,} for the answer leave {max(room(profile), 0):,}"
         )
-    card = circumstances.vram_gb
-    if card is not None and profile.vram_gb is not None and profile.vram_gb > card:
-        return Turn.PASSED_OVER, f"it takes {profile.vram_gb:g} GB; the graphics card has {card:g} GB"
-    if not before:
-        return Turn.FIRST, "the profile of the route"
-    if any(place.turn is Turn.FIRST for place in before):
-        return Turn.NEXT, "after any failure" if tuple(on) == ANY_FAILURE else "after " + ", ".join(on)
-    if "context_overflow" not in on and tokens > room(before[0].profile):
-        return Turn.PASSED_OVER, f"it is for {', '.join(on)}, not for a text that is too long"
-    return Turn.FIRST, "the next in line that fits"
+
+    def _place(self, profile: Profile, on: tuple[Reason, ...], turn: Turn, why: str) -> Place:
+        return Place(profile, on, turn, why, self.missing.get(profile.backend))
 
 
 def _place_json(place: Place) -> dict[str, JSON]:
@@ -167,14 +173,6 @@ def _place_json(place: Place) -> dict[str, JSON]:
         "why": place.why,
         "missing": place.missing,
     }
-
-
-def _steps(
-    own: Profile, cascade: Sequence[NextProfile], profiles: Mapping[str, Profile]
-) -> Iterator[tuple[Profile, tuple[Reason, ...]]]:
-    for step in cascade:
-        profile = _with_think(profiles[step.profile], step.think)
-        yield profile, outcomes(own, profile, step.on)
 
 
 def _with_think(profile: Profile, think: Think | None) -> Profile:

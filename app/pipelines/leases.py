@@ -55,6 +55,8 @@ class Held:
     priority: Priority
     group: str | None
     """The batch it belongs to."""
+    is_retry: bool
+    """A person had it made of a finished run."""
     is_fresh: bool
     """Nothing but its creation and its start happened to it."""
     asked: Asked | None = None
@@ -102,7 +104,8 @@ HOLD = """
 IS_FREE = "(state = 'queued' OR state = 'running' AND lease_expires_at < clock_timestamp())"
 AS_HELD = """
     RETURNING id, fence, attempts, epic_description, snapshot, project_id, base_commit, target, position,
-              round, priority, batch_id, asked, retry_of IS NULL AND event_count <= 2 AS is_fresh
+              round, priority, batch_id, asked, retry_of IS NOT NULL AS is_retry,
+              retry_of IS NULL AND event_count <= 2 AS is_fresh
 """
 TAKE = f"UPDATE pipelines {HOLD} WHERE id = %(id)s AND {IS_FREE} {AS_HELD}"
 TAKE_MANY = f"""

@@ -12,6 +12,7 @@ from app.pipelines.configuration import ConfigurationSource
 from app.pipelines.explaining import Circumstances, Explanation, explain
 from app.pipelines.snapshot import Policy
 from app.settings import Settings
+from app.usage import prices
 
 
 class Router:
@@ -37,7 +38,8 @@ class Router:
         names = {chosen.route.profile, *(step.profile for step in chosen.route.cascade)}
         profiles = {name: await self._source.profile(session, name) for name in sorted(names)}
         missing = {profile.backend: why for profile in profiles.values() if (why := self._missing(profile))}
-        return explain(text, chosen, profiles, Circumstances(policy, self._settings.vram_gb, missing))
+        now = Circumstances(policy, self._settings.vram_gb, missing, await prices.read(session))
+        return explain(text, chosen, profiles, now)
 
     def _missing(self, profile: Profile) -> str | None:
         if profile.backend not in self._backends:

@@ -262,6 +262,7 @@ class Walk:
             progress=self._progress,
             priority=held.priority,
             group=held.group,
+            is_retry=held.is_retry,
             decisions=self._history.decisions,
         )
 

@@ -9,7 +9,7 @@ from app.errors import Invalid
 from app.prompts.prompt import Prompt
 from app.rendering.renderer import Renderer
 
-SYSTEM_VARIABLES = frozenset({"schema", "schema_name", "constrained"})
+SYSTEM_VARIABLES = frozenset({"schema", "schema_name", "constrained", "blocks"})
 """The stable prefix may use nothing that changes from call to call."""
 
 

@@ -34,7 +34,7 @@ from app.settings import ROOT
 
 SEEDS = ROOT / "seeds"
 TASK_MARK = "<!-- task -->"
-SYSTEM_VARIABLES = frozenset({"schema", "schema_name", "constrained"})
+SYSTEM_VARIABLES = frozenset({"schema", "schema_name", "constrained", "blocks"})
 """The stable prefix may use nothing that changes from call to call, and the task part not these."""
 ANSWER = "Answer with one JSON object that fits this JSON Schema, and with nothing else:\n{schema}"
 """Said in every mode of a probe, so that the modes differ in nothing but what binds the answer."""

@@ -32,7 +32,7 @@ class PromptSeed(Seed):
     message: str = Field(min_length=1)
     """Commit message of the first version."""
     system: str = Field(min_length=1)
-    """The stable prefix; it may use `schema`, `schema_name` and `constrained`."""
+    """The stable prefix; it may use `schema`, `schema_name`, `constrained` and `blocks`."""
     task: str = Field(min_length=1)
 
 

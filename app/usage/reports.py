@@ -74,7 +74,7 @@ async def saved(session: AsyncSession, days: int) -> Bill:
         .join(PromptUsage, PromptUsage.id == hit.cached_from)
         .where(hit.cached_from.is_not(None), hit.started_at >= midnight)
     )
-    return _bill((await session.execute(query)).one())
+    return bill_of((await session.execute(query)).one())
 
 
 async def prompts(session: AsyncSession, pipeline_id: UUID) -> list[str]:

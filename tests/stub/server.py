@@ -52,6 +52,8 @@ class Stub:
         """All requests, whatever they asked for."""
         self.bill = Tokens()
         """What the server would charge: every answer that was made, also one that got lost."""
+        self.version: str | None = None
+        """What it says of itself; None: the version that its wire form was read from."""
         self.hung_up = asyncio.Event()
         """Set when a client left before its answer was complete."""
         self._wire = WIRES[protocol]
@@ -96,7 +98,8 @@ class Stub:
     def _reply(self, request: Request) -> Reply:
         self.seen.append(request)
         if request.path == self._wire.version:
-            return _whole(200, as_json(self._wire.version_body))
+            body = self._wire.version_body if self.version is None else {"version": self.version}
+            return _whole(200, as_json(body))
         if request.path.split("?")[0] == self._wire.models:
             fault = FAULTS.get(self._models)
             return self._fault(fault) if fault else _whole(200, as_json(self._wire.model_list()))

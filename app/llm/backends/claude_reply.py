@@ -66,6 +66,8 @@ def tokens_of(usage: JSON, before: Tokens) -> Tokens:
         input=counted("input_tokens", before.input),
         cache_read=counted("cache_read_input_tokens", before.cache_read),
         cache_write=counted("cache_creation_input_tokens", before.cache_write),
+        cache_write_1h=count(at(usage, "cache_creation", "ephemeral_1h_input_tokens"))
+        or before.cache_write_1h,
         output=counted("output_tokens", before.output),
         thinking=count(at(usage, "output_tokens_details", "thinking_tokens")),
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from app.digests import digest, writable
@@ -25,12 +23,13 @@ from app.llm.errors import (
 )
 from app.llm.probing.case import Case, Verdict, judge
 from app.llm.probing.figures import Asked
+from app.llm.spending import at_most, price, price_at_most
 from app.llm.survey import require_alive
 from app.llm.types import Answer, Backend, Call, CallKey, Message, Mode, Profile
 from app.settings import Settings
 from app.tables import Priority
-from app.usage.cost import Cost, cost_of
-from app.usage.estimate import estimate_tokens
+from app.usage.cost import Cost
+from app.usage.prices import Prices
 from app.usage.recorder import CallRecord, Settlement, UsageRecorder
 from app.usage.tokens import Tokens
 
@@ -48,19 +47,25 @@ class Asker:
     """Asks one backend, one question after the other, and adds up what it costs."""
 
     def __init__(
-        self, settings: Settings, backend: Backend, recorder: UsageRecorder, limits: CallLimits | None
+        self,
+        settings: Settings,
+        backend: Backend,
+        recorder: UsageRecorder,
+        prices: Prices,
+        limits: CallLimits | None,
     ) -> None:
         self.cost_usd: Decimal | None = Decimal(0)
         """None: a price is not known."""
         self._settings = settings
         self._backend = backend
         self._recorder = recorder
+        self._prices = prices
         self._limits = limits
 
     async def ask(self, call: Call, case: Case) -> Asked:
         """Raises the `LLMError` that would end every other question too: no such model, no server, no key."""
-        record, most = _record(call), _most(call)
-        reserved = _cost(call.profile, most)
+        record, most = _record(call), at_most(call)
+        reserved = price_at_most(self._prices, call.profile, most)
         async with self._slot(call.profile, most):
             usage_id = await self._recorder.open(record, tokens=most.input + most.output, cost=reserved)
             assert usage_id is not None  # noqa: S101 - only a call of a run finds its answer stored
@@ -73,10 +78,10 @@ class Asker:
                 if error.reply_lost:  # it may have been billed: its row stays open at what was reserved
                     self._spend(reserved)
                 else:
-                    await self._settle(usage_id, record, _failure(error, call.profile))
+                    await self._settle(usage_id, record, self._failure(error, call.profile))
                 return await self._failed(error, took)
         verdict = judge(case, answer.text)
-        await self._settle(usage_id, record, _success(answer, call.profile, verdict))
+        await self._settle(usage_id, record, self._success(answer, call.profile, verdict))
         return Asked(took, answer.tokens, verdict)
 
     async def _failed(self, error: LLMError, took: float) -> Asked:
@@ -117,6 +122,21 @@ class Asker:
             group=None,
         )
 
+    def _failure(self, error: LLMError, profile: Profile) -> Settlement:
+        spent = error.tokens or Tokens()
+        cost = price(self._prices, profile, spent)
+        return Settlement(error.code, spent, cost, writable(error.message)[:2000])
+
+    def _success(self, answer: Answer, profile: Profile, verdict: Verdict) -> Settlement:
+        return Settlement(
+            outcome="ok" if verdict.compliant else InvalidAnswer.code,
+            tokens=answer.tokens,
+            cost=price(self._prices, profile, answer.tokens),
+            request_id=answer.request_id,
+            weakened=answer.weakened,
+            thinking_estimated=answer.thinking_estimated,
+        )
+
 
 def call_of(profile: Profile, case: Case, mode: Mode, *, thinks: bool) -> Call:
     """The profile as it is, but for thinking and the length of an answer."""
@@ -148,36 +168,4 @@ def _record(call: Call) -> CallRecord:
         prompt_version=None,
         request_digest=request_digest(call),
         mode=call.mode,
-    )
-
-
-def _failure(error: LLMError, profile: Profile) -> Settlement:
-    spent = error.tokens or Tokens()
-    return Settlement(error.code, spent, _cost(profile, spent), writable(error.message)[:2000])
-
-
-def _success(answer: Answer, profile: Profile, verdict: Verdict) -> Settlement:
-    return Settlement(
-        outcome="ok" if verdict.compliant else InvalidAnswer.code,
-        tokens=answer.tokens,
-        cost=_cost(profile, answer.tokens),
-        request_id=answer.request_id,
-        weakened=answer.weakened,
-    )
-
-
-def _most(call: Call) -> Tokens:
-    texts = (call.system, json.dumps(call.schema), *(message.content for message in call.messages))
-    return Tokens(input=sum(estimate_tokens(text) for text in texts), output=call.profile.max_output_tokens)
-
-
-def _cost(profile: Profile, tokens: Tokens) -> Cost:
-    if tokens == Tokens():
-        return Cost(Decimal(0), "nothing billed")
-    return cost_of(
-        tokens,
-        backend=profile.backend,
-        model=profile.model,
-        prices=profile.price_usd_per_mtok,
-        at=datetime.now(UTC),
     )

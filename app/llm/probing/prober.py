@@ -19,6 +19,7 @@ from app.llm.probing.figures import Asked, Capability, capability
 from app.llm.survey import server_version
 from app.llm.types import Backend, BackendName, Call, Mode, Profile
 from app.settings import Settings
+from app.usage.prices import PriceBook
 from app.usage.recorder import UsageRecorder
 
 WITHOUT_TOOLS: tuple[Mode, ...] = ("grammar", "prompt")
@@ -58,11 +59,15 @@ class Prober:
         settings: Settings,
         backends: Mapping[BackendName, Backend],
         database: Database,
+        recorder: UsageRecorder,
+        book: PriceBook,
         limits: CallLimits | None = None,
     ) -> None:
         self._settings = settings
         self._backends = backends
         self._database = database
+        self._recorder = recorder
+        self._book = book
         self._limits = limits
 
     async def probe(
@@ -77,7 +82,7 @@ class Prober:
             raise LLMDisabled("model calls are switched off (WORKBENCH_LLM_DISABLED)")
         backend = pick(self._backends, profile.backend)
         version = await server_version(backend)
-        asker = Asker(self._settings, backend, UsageRecorder(self._database), self._limits)
+        asker = Asker(self._settings, backend, self._recorder, await self._book.current(), self._limits)
         modes = modes_of(profile.backend)
         if not profile.is_paid:  # a server of one's own may load the model first, which is no latency
             await asker.ask(call_of(profile, cases[0], modes[0], thinks=False), cases[0])

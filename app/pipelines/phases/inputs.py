@@ -18,6 +18,7 @@ SAMPLE: dict[str, Any] = {
     "schema": '{"type":"object"}',
     "schema_name": "EpicDeliverable",
     "constrained": True,
+    "blocks": "",
     "epic_description": "Add a health check endpoint",
     "previous_artifacts": {
         "epic": {"title": "t", "goal": "g", "user_stories": [], "acceptance_criteria": []},

@@ -97,6 +97,8 @@ class PhaseContext:
     priority: Priority = Priority.INTERACTIVE
     group: str | None = None
     """The batch the run belongs to."""
+    is_retry: bool = False
+    """A person had the run made anew: what was answered before is not what is wanted."""
     decisions: tuple[Decided, ...] = ()
     """What was decided about what the run asked for so far."""
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.artifacts.schemas.qa import check_consistent
 from app.digests import digest
-from app.errors import Invalid
+from app.errors import Invalid, WorkbenchError
 from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
-from app.llm.request import Accept, NotAccepted, Repair, Request
-from app.llm.types import CallKey, Schema
+from app.llm.request import Accept, NotAccepted
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
-from app.pipelines.phases.inputs import variables
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.snapshot import PromptPin
+from app.pipelines.phases.request import request_of
 from app.rendering.renderer import Renderer
 from app.tables import Outcome, WaitReason
+from app.usage.budget import BudgetExceeded
 from app.workspace.files import UnsafePath
 from app.workspace.workspace import apply_files, rebuild, workspace_folder
 
@@ -37,13 +35,18 @@ class LlmPhase:
     async def run(self, context: PhaseContext) -> PhaseResult:
         """Rejected when the answer says `passed: false`. Raises `LLMError` when there is no answer.
 
-        An account without credit is waited for.
+        An account without credit and a budget that is used up are waited for.
         """
-        request = await self._request(context)
+        spec = context.spec
+        if context.round and spec.limits.cache:
+            await self._caller.forget(context.pipeline_id, spec.name)
+        request = replace(await request_of(context, self._renderer), accept=self._accept(context))
         try:
             reply = await self._caller.ask(request)
         except OutOfCredit as error:
             raise Waiting(_budget(context, request.profile.backend, error)) from error
+        except BudgetExceeded as error:
+            raise Waiting(_budget(context, error.details["name"], error)) from error
         detail = {"model": reply.model, "profile": reply.profile}
         if reply.reason is not None:
             detail["reason"] = reply.reason
@@ -64,54 +67,6 @@ class LlmPhase:
         if draft.apply and draft.artifact not in (CODE_ARTIFACT, None):
             faults.append(("artifact", f"files are tested and committed from the artifact {CODE_ARTIFACT!r}"))
         return faults
-
-    async def _request(self, context: PhaseContext) -> Request:
-        spec = context.spec
-        prompt = spec.rework if context.round and spec.rework else spec.prompt
-        if prompt is None or spec.output is None or spec.profile is None:
-            raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
-        schema = spec.output.contract()
-        values = await variables(context, prompt.variables)
-        return Request(
-            profile=spec.profile.within(spec.limits),
-            route=spec.route.name if spec.route else None,
-            cascade=context.snapshot.cascade(spec, context.round if spec.rework else 0),
-            role=prompt.role,
-            system=await self._system(prompt, schema, constrained=True),
-            system_in_words=(
-                await self._system(prompt, schema, constrained=False)
-                if "constrained" in prompt.variables
-                else None
-            ),
-            task=await self._renderer.render(prompt.task, values, name=f"{prompt.role}.task"),
-            schema=schema,
-            key=_key(context),
-            prompt_digest=prompt.digest,
-            prompt_version=prompt.version,
-            pipeline_id=context.pipeline_id,
-            phase_run_id=context.phase_run_id,
-            repair=self._repair(context.snapshot.repair, schema.name),
-            accept=self._accept(context),
-            reasks=spec.limits.reasks,
-            priority=context.priority,
-            group=context.group,
-            cache=spec.limits.cache and context.round == 0,
-            deliverable="code" if spec.apply else f"the {schema.name}",
-        )
-
-    async def _system(self, prompt: PromptPin, schema: Schema, *, constrained: bool) -> str:
-        """The stable prefix. Only what no grammar binds is asked for its steps of reasoning."""
-        text = json.dumps(schema.json_schema(), separators=(",", ":"), ensure_ascii=False)
-        values = {"schema": text, "schema_name": schema.name, "constrained": constrained}
-        return await self._renderer.render(prompt.system, values, name=f"{prompt.role}.system")
-
-    def _repair(self, prompt: PromptPin, schema_name: str) -> Repair:
-        async def render(errors: Sequence[str]) -> str:
-            return await self._renderer.render(
-                prompt.task, {"errors": list(errors), "schema_name": schema_name}, name="repair.task"
-            )
-
-        return render
 
     def _accept(self, context: PhaseContext) -> Accept | None:
         if context.spec.apply == "workspace":
@@ -163,22 +118,13 @@ def _issues(phase: str, body: JSON) -> tuple[dict[str, str], ...]:
     )
 
 
-def _budget(context: PhaseContext, backend: str, error: OutOfCredit) -> Ask:
-    """Somebody has to top the account up; each time anew."""
-    before = [one for one in context.decisions if (one.reason, one.subject) == (WaitReason.BUDGET, backend)]
+def _budget(context: PhaseContext, subject: str, error: WorkbenchError) -> Ask:
+    """Somebody has to top the account up or raise the budget; each time anew."""
+    before = [one for one in context.decisions if (one.reason, one.subject) == (WaitReason.BUDGET, subject)]
     return Ask(
         WaitReason.BUDGET,
-        backend,
+        subject,
         len(before),
         details={"code": error.code, "why": error.message},
-        content_sha256=digest({"reason": WaitReason.BUDGET, "subject": backend, "round": len(before)}),
-    )
-
-
-def _key(context: PhaseContext) -> CallKey:
-    return CallKey(
-        epic=context.epic_description,
-        definition=context.snapshot.definition,
-        phase=context.spec.name,
-        round=context.round,
+        content_sha256=digest({"reason": WaitReason.BUDGET, "subject": subject, "round": len(before)}),
     )

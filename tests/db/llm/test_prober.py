@@ -28,6 +28,8 @@ from app.llm.types import Answer, BackendName, Call, Mode, Profile
 from app.seeding.files import load_probes
 from app.settings import Settings
 from app.tables import PromptUsage
+from app.usage.prices import PriceBook
+from app.usage.recorder import UsageRecorder
 from app.usage.tokens import Tokens
 
 CASES = load_probes()
@@ -84,7 +86,7 @@ class Server:
 
 async def probe(database: Database, server: Server, **given: Any) -> Found:
     settings = Settings(_env_file=None, llm_disabled=given.pop("disabled", False))
-    prober = Prober(settings, {"ollama": server}, database)
+    prober = Prober(settings, {"ollama": server}, database, UsageRecorder(database), PriceBook(database))
     return await prober.probe(given.pop("profile", PROFILE), CASES, **given)
 
 

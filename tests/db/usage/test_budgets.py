@@ -150,7 +150,7 @@ async def test_an_unknown_price_is_refused_by_dollars_and_the_message_names_the_
 async def test_an_answer_that_is_given_again_takes_nothing(database: Database, run: UUID) -> None:
     made = record(run)
     row = await opened(database, made, "1", defaults=ONE_DOLLAR)
-    await UsageRecorder(database, ONE_DOLLAR).give_again(replace(made, cached_from=row))
+    await UsageRecorder(database, ONE_DOLLAR).cached(made, row, {})
     async with database.transaction() as session:
         again = (await session.scalars(select(PromptUsage).where(PromptUsage.cached_from == row))).one()
     assert (again.outcome, again.cost_usd, again.input_tokens, again.budgets) == ("ok", 0, 0, [])

@@ -114,8 +114,7 @@ async def test_what_local_models_and_caches_saved_is_reckoned_as_said(services: 
     await call(database, "0", million, backend="recorded", model="recorded")
     first = await call(database, "0.3", Tokens(input=100_000, cache_read=1_000_000), **claude)
     for _ in range(2):
-        again = replace(record(), **claude, cached_from=first)
-        await UsageRecorder(database).give_again(again)
+        await UsageRecorder(database).cached(replace(record(), **claude), first, {})
     local, provider, response = await saved(services)
     assert (local.calls, local.tokens, local.usd) == (1, 2_000_000, Decimal(12))
     assert (provider.tokens, provider.usd) == (1_000_000, Decimal("1.9"))

@@ -124,7 +124,7 @@ def test_a_model_that_only_stands_in_for_claude_does_not_take_what_is_too_long_f
     circumstances = replace(THIS_MACHINE, policy=BOTH_WAYS)
     found = explain("word " * 70_000, Chosen("x", route, "task"), PROFILES, circumstances)
     assert found.first is None
-    assert "not for a text that is too long" in found.line[1].why
+    assert "it is not for context_overflow" in found.line[1].why
 
 
 def test_no_other_takes_the_place_of_claude_without_a_key_and_it_is_said() -> None:

@@ -56,13 +56,14 @@ def test_a_prompt_renders_on_the_sample_repository(role, seeds, variables):
         "schema": json.dumps(schema.json_schema()),
         "schema_name": schema.name,
         "constrained": True,
+        "blocks": "",
     }
 
     system, task = render(prompt, values)
 
     assert f"Output ONLY valid JSON matching {schema.name}, minified." in system
     assert values["schema"] in system
-    for name in set(prompt.variables) - {"schema", "schema_name", "constrained"}:
+    for name in set(prompt.variables) - {"schema", "schema_name", "constrained", "blocks"}:
         assert leaf(variables[name]) in task, name
 
 
@@ -79,7 +80,8 @@ def test_a_prompt_stays_within_1500_tokens_before_schema_and_context(role, seeds
     empty = {name: EMPTY.get(name, type(value)()) for name, value in variables.items()}
 
     system, task = render(
-        prompt, {**empty, "schema": "", "schema_name": "ArchitectureDeliverable", "constrained": False}
+        prompt,
+        {**empty, "schema": "", "schema_name": "ArchitectureDeliverable", "constrained": False, "blocks": ""},
     )
 
     assert math.ceil(len((system + task).encode()) / 3.5) <= BUDGET_TOKENS
@@ -151,6 +153,7 @@ def test_hostile_text_can_not_end_the_block_it_stands_in(role, seeds, variables)
         "schema": "{}",
         "schema_name": "X",
         "constrained": True,
+        "blocks": "",
     }
 
     _, task = render(seeds.prompts[role], hostile)
@@ -165,10 +168,10 @@ def test_hostile_text_can_not_end_the_block_it_stands_in(role, seeds, variables)
 def test_only_where_no_grammar_binds_the_answer_is_reasoning_asked_for_in_numbered_steps(
     role, seeds, variables
 ):
-    values = {**variables, "schema": "{}", "schema_name": "X"}
+    values = {**variables, "schema": "{}", "schema_name": "X", "blocks": ""}
 
-    bound, _ = render(seeds.prompts[role], {**values, "constrained": True})
-    free, _ = render(seeds.prompts[role], {**values, "constrained": False})
+    bound, _ = render(seeds.prompts[role], {**values, "constrained": True, "blocks": ""})
+    free, _ = render(seeds.prompts[role], {**values, "constrained": False, "blocks": ""})
 
     assert "STEPS" not in bound
     assert "Output ONLY valid JSON matching X, minified." in bound
@@ -177,6 +180,15 @@ def test_only_where_no_grammar_binds_the_answer_is_reasoning_asked_for_in_number
     )
     assert "Output valid JSON matching X, minified, in one fenced block." in free
     assert "No Markdown" not in free
+
+
+@pytest.mark.parametrize("role", ["developer", "rework"])
+def test_a_profile_that_writes_files_as_blocks_is_told_that_form_alone(role, seeds, variables):
+    form = {"schema": "{}", "schema_name": "X", "constrained": True, "blocks": "Output first the manifest"}
+
+    system, _ = render(seeds.prompts[role], {**variables, **form})
+
+    assert system.partition("\nFORMAT\n")[2].strip() == "Output first the manifest"
 
 
 def test_qa_checks_solid_single_responsibility_error_handling_and_tests(seeds):
@@ -191,7 +203,13 @@ def test_the_architect_is_given(name, seeds):
 
 
 def test_rework_lists_the_paths_of_the_last_answer_but_not_its_text_twice(seeds, variables):
-    values = {**variables, "schema": "{}", "schema_name": "DeveloperDeliverable", "constrained": True}
+    values = {
+        **variables,
+        "schema": "{}",
+        "schema_name": "DeveloperDeliverable",
+        "constrained": True,
+        "blocks": "",
+    }
 
     _, task = render(seeds.prompts["rework"], values)
 
@@ -220,6 +238,7 @@ def test_the_reviewer_reads_the_test_results_once(seeds, variables):
         "schema": "{}",
         "schema_name": "X",
         "constrained": True,
+        "blocks": "",
     }
 
     _, task = render(seeds.prompts["qa"], {**variables, **given})
@@ -233,7 +252,7 @@ def test_the_stable_part_depends_on_the_schema_and_its_form_alone_so_that_a_prov
 ):
     used = find_undeclared_variables(Environment(autoescape=True).parse(seeds.prompts[role].system))
 
-    assert used <= {"schema", "schema_name", "constrained"}
+    assert used <= {"schema", "schema_name", "constrained", "blocks"}
 
 
 @every_role
@@ -241,7 +260,7 @@ def test_json_in_a_prompt_is_minified(role, seeds, variables):
     prompt = seeds.prompts[role]
     assert "tojson(" not in prompt.system + prompt.task  # nothing asks for an indent
 
-    values = {**variables, "schema": "{}", "schema_name": "X", "constrained": True}
+    values = {**variables, "schema": "{}", "schema_name": "X", "constrained": True, "blocks": ""}
     values["context"] = {"a": [1, {"b": 2}]}
 
     _, task = render(prompt, values)
