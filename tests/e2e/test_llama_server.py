@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +17,8 @@ from app.llm.backends import create_backends
 from app.llm.errors import ContextOverflow, InvalidAnswer, RequestRefused, Truncated
 from app.llm.parser import LLMResponseParser
 from app.llm.types import Answer, Backend, BackendName, Call, Message, Mode, Profile
-from app.settings import ROOT, Settings
+from app.settings import Settings
+from tests.tiny_llama.process import llama
 
 pytest.importorskip("xllamacpp", reason="the real llama.cpp server needs the package xllamacpp")
 
@@ -39,21 +38,6 @@ FINDINGS = {
         }
     },
 }
-
-
-@asynccontextmanager
-async def llama() -> AsyncIterator[str]:
-    """The URL of a server that ends with the block."""
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.tiny_llama", "--context", "1024", "--seconds", "60",
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        yield (await server.stdout.readline()).decode().strip()
-    finally:
-        server.terminate()
-        await server.wait()
 
 
 @pytest.fixture(scope="module")
