@@ -133,7 +133,7 @@ class Conversation:
     async def _judged(self, call: Call) -> Judged:
         """From an earlier try of the phase, from the cache, or from the backend, in this order."""
         ledger = record(self.request, call, self.turn.number, self.turn.reason)
-        received = await self.attempts.stored(ledger)
+        received = await self.attempts.stored(ledger) if self.request.may_be_stored else None
         if received is None and (cached := await self._cached(call, ledger)) is not None:
             return cached
         if received is None:

@@ -118,6 +118,8 @@ class Request:
     """None: the task asks for no files, or nobody in line writes them as blocks."""
     deliverable: str = "the JSON document"
     """What is asked for, in words, when a local model has to be told twice."""
+    may_be_stored: bool = True
+    """False: nobody can have been answered before, so the answer is not looked for before it is asked."""
     cache: bool = False
     """Whether an earlier answer to the very same question may be given again."""
 

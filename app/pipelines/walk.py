@@ -46,6 +46,8 @@ class Opened:
 
     phase_run_id: int
     spec: PhaseSpec
+    is_first_try: bool
+    """Nobody was asked anything in it before."""
 
 
 class Walk:
@@ -115,7 +117,8 @@ class Walk:
             attempts = self._held.attempts - (not move.goes_on)  # a pick-up that only ends or pauses is none
             checkpoint = Checkpoint(move, attempts, events, opens=spec)
             with suppress(AskedMeanwhile):
-                return self._opened(await self._write(checkpoint), spec)
+                written = await self._write(checkpoint)
+                return self._opened(written, spec, is_first_try=self._held.is_fresh)
 
     def _before(self) -> Move:
         match self._held.asked:
@@ -150,7 +153,8 @@ class Walk:
         self._plan_again(result)
         self._survived()
         await self._let_go(move, written)
-        return self._opened(written, checkpoint.opens)
+        begun_in_vain = result.outcome is Outcome.ABANDONED
+        return self._opened(written, checkpoint.opens, is_first_try=not begun_in_vain)
 
     def _checkpoint(self, snapshot: Snapshot, opened: Opened, result: PhaseResult) -> Checkpoint:
         """The end of this phase, and the begin of the one that follows."""
@@ -207,10 +211,10 @@ class Walk:
                 await self._write(Checkpoint(move, self._held.attempts, entries(move, None, None)))
                 return
 
-    def _opened(self, written: Written, spec: PhaseSpec | None) -> Opened | None:
+    def _opened(self, written: Written, spec: PhaseSpec | None, *, is_first_try: bool) -> Opened | None:
         if spec is None or written.opened is None:
             return None
-        return Opened(written.opened, spec)
+        return Opened(written.opened, spec, is_first_try)
 
     async def _write(self, checkpoint: Checkpoint) -> Written:
         """Until the database has it. A result in hand outlives an outage; the fence keeps it single.
@@ -263,6 +267,7 @@ class Walk:
             priority=held.priority,
             group=held.group,
             is_retry=held.is_retry,
+            is_first_try=opened.is_first_try,
             decisions=self._history.decisions,
         )
 

@@ -31,6 +31,11 @@ class Defaults:
     run: Allowance = field(default_factory=Allowance)
     day: Allowance = field(default_factory=Allowance)
 
+    @property
+    def is_any(self) -> bool:
+        """Whether the settings limit nothing."""
+        return self.run.is_any and self.day.is_any
+
     def of(self, scope: str) -> Allowance:
         return {"run": self.run, "day": self.day}.get(scope, Allowance())
 

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from app.db import Database, patiently
+from app.failpoints import failpoint
 from app.tables import ModelAnswer, PromptUsage
-from app.usage import reserving
+from app.usage import ledger, reserving
 from app.usage.budget import Allowance, Defaults
 from app.usage.cost import Cost
 from app.usage.tokens import Tokens
@@ -81,6 +82,8 @@ class UsageRecorder:
         None: an earlier try of the phase has the answer by now, and nothing is to be paid.
         Raises `BudgetExceeded` when a budget does not allow it; then nothing is reserved anywhere.
         """
+        if self._defaults.is_any and (usage_id := await self._open_at_once(record, tokens, cost)) is not None:
+            return usage_id
         missing: set[str] = set()
         while True:
             try:
@@ -90,6 +93,13 @@ class UsageRecorder:
                     raise
                 missing = absent.scopes
                 await reserving.provide(self._database, missing, record.pipeline_id)
+
+    async def _open_at_once(self, record: CallRecord, tokens: int, cost: Cost) -> int | None:
+        """None: the answer is stored, or a budget has a say."""
+        values = {**asdict(record), **_reservation(tokens, cost)}
+        async with self._database.connection() as connection:
+            with failpoint("database.commit"):
+                return await ledger.open_row(connection, values)
 
     async def _open(self, record: CallRecord, tokens: int, cost: Cost) -> int | None:
         names = reserving.names_of(record.pipeline_id, record.project_id)
@@ -122,9 +132,21 @@ class UsageRecorder:
     async def _settle(
         self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None
     ) -> None:
+        step = {name: getattr(record, name) for name in ledger.STEP}
+        values = {**_columns(result), **step, "id": usage_id, "answer": answer}
+        async with self._database.connection() as connection:
+            with failpoint("database.commit"):
+                if await ledger.settle_row(connection, values):
+                    return
+        await self._settle_within_budgets(usage_id, record, result, answer)
+
+    async def _settle_within_budgets(
+        self, usage_id: int, record: CallRecord, result: Settlement, answer: dict[str, Any] | None
+    ) -> None:
         is_open = (PromptUsage.id == usage_id) & (PromptUsage.outcome == "open")
         async with self._database.transaction() as session:
-            settled = update(PromptUsage).where(is_open).values(**_columns(result))
+            columns = {**_columns(result), "settled_at": func.clock_timestamp()}
+            settled = update(PromptUsage).where(is_open).values(**columns)
             amounts = (PromptUsage.reserved_usd, PromptUsage.reserved_tokens, PromptUsage.cost_usd)
             row = (await session.execute(settled.returning(PromptUsage.budgets, *amounts))).one_or_none()
             if answer is not None and record.pipeline_id is not None:
@@ -158,11 +180,10 @@ class UsageRecorder:
         values = {**_fields(record), **nothing, "outcome": "ok", "price_version": CACHED}
         times = {name: func.clock_timestamp() for name in ("started_at", "settled_at")}
         call = insert(PromptUsage).values(**{**values, "cached_from": cached_from}, **times)
-        step = ("pipeline_id", "phase", "item", "round", "step", "request_digest")
         async with self._database.transaction() as session:
             usage_id = (await session.execute(call.returning(PromptUsage.id))).scalar_one()
             if record.pipeline_id is not None:
-                kept = {name: values[name] for name in step}
+                kept = {name: values[name] for name in ledger.STEP}
                 await session.execute(
                     insert(ModelAnswer)
                     .values(usage_id=usage_id, answer=answer, **kept)
@@ -201,15 +222,17 @@ def _inserted(record: CallRecord, budgets: ColumnElement[Any], tokens: int, cost
     """The row of a call, unless its answer is stored: counted in the budgets that there are."""
     values = {
         **_fields(record),
-        "reserved_tokens": tokens,
-        "reserved_usd": cost.usd,
-        "price_version": cost.price_version,
+        **_reservation(tokens, cost),
         "outcome": "open",
     }
     columns = [PromptUsage.__table__.c[name] for name in values]
     row = select(*(literal(values[column.name], column.type) for column in columns), budgets)
     names = [*values, "budgets"]
     return insert(PromptUsage).from_select(names, row.where(~_stored(record).exists()))
+
+
+def _reservation(tokens: int, cost: Cost) -> dict[str, Any]:
+    return {"reserved_tokens": tokens, "reserved_usd": cost.usd, "price_version": cost.price_version}
 
 
 def _fields(record: CallRecord) -> dict[str, Any]:
@@ -229,7 +252,6 @@ def _columns(result: Settlement) -> dict[str, Any]:
         **{column: getattr(tokens, name) if tokens else None for name, column in COUNTS.items()},
         "cost_usd": result.cost.usd if tokens else None,
         "price_version": result.cost.price_version,
-        "settled_at": func.clock_timestamp(),
     }
 
 

@@ -97,6 +97,8 @@ class PhaseContext:
     priority: Priority = Priority.INTERACTIVE
     group: str | None = None
     """The batch the run belongs to."""
+    is_first_try: bool = False
+    """The phase was not begun before, so nobody was asked anything for it."""
     is_retry: bool = False
     """A person had the run made anew: what was answered before is not what is wanted."""
     decisions: tuple[Decided, ...] = ()

@@ -42,6 +42,7 @@ async def request_of(context: PhaseContext, renderer: Renderer) -> Request:
         reasks=spec.limits.reasks,
         priority=context.priority,
         group=context.group,
+        may_be_stored=not context.is_first_try,
         cache=spec.limits.cache and context.round == 0 and not context.is_retry,
         deliverable="code" if spec.apply else f"the {forms.schema.name}",
     )

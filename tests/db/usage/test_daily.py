@@ -17,7 +17,7 @@ from app.db import Database
 from app.tables import PromptUsage, UsageDay
 from app.usage import daily, reports
 from app.usage.cost import Cost
-from app.usage.recorder import Settlement, UsageRecorder
+from app.usage.recorder import CallRecord, Settlement, UsageRecorder
 from app.usage.reports import Bill
 from app.usage.tokens import Tokens
 from tests.benchmarks import plans
@@ -27,6 +27,9 @@ AGES_H = (0, 0.5, 2, 20, 30, 50, 75, 200)
 """How long ago a call began, in hours."""
 MODELS = (("ollama", "qwen"), ("ollama", "llama"), ("anthropic", "claude"))
 COLUMNS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "thinking_tokens")
+
+
+OF_NO_RUN = CallRecord("a", "", 0, 0, "b", "p", "m", "r", "a" * 64, None, "a" * 64)
 
 
 def drawn(seed: int) -> Random:
@@ -61,7 +64,7 @@ async def settle_one(database: Database, random: Random) -> None:
     if found:
         tokens, price = Tokens(*random.choices(range(1000), k=5)), random.choice([None, Decimal("0.5")])
         settlement = Settlement(random.choice(["ok", "overloaded"]), tokens, Cost(price, "1"))
-        await UsageRecorder(database).settle(random.choice(found), None, settlement)  # type: ignore[arg-type]
+        await UsageRecorder(database).settle(random.choice(found), OF_NO_RUN, settlement)
 
 
 def bill(label: str, calls: Iterable[PromptUsage]) -> Bill:
