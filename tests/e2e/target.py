@@ -9,6 +9,7 @@ from app.db import Database
 from app.limits import store as limits
 from app.pipelines import projects
 from app.pipelines.creation import NewRun, Pinned, insert
+from app.pipelines.profile import ProfileChange
 from app.pipelines.projects import ProjectDraft
 from app.pipelines.routing import change_profile
 from app.services import Services
@@ -75,7 +76,7 @@ async def furnish(services: Services, person: Person, *, timeout_s: int) -> Pinn
     draft = ProjectDraft(name="target", path=str(person.path), test_command=TEST)
     await projects.save(services.database, draft)
     async with services.database.transaction() as session:
-        await change_profile(session, "lmstudio", {"timeout_s": timeout_s})
+        await change_profile(session, "lmstudio", ProfileChange(timeout_s=timeout_s))
         await limits.change(session, "backend:openai", {"max_concurrent": SLOTS}, services.backends)
     return await services.pipelines.pin("software-small", "target", "lmstudio")
 

@@ -14,6 +14,7 @@ from app.llm.probing.case import Verdict
 from app.llm.probing.figures import Asked, capability
 from app.llm.types import Mode
 from app.pipelines import routing
+from app.pipelines.profile import ProfileChange
 from app.services import Services, open_services
 from app.settings import Settings
 from app.usage.tokens import Tokens
@@ -48,7 +49,7 @@ async def probed(services: Services, version: str, **held: Asked) -> None:
         for name, call in held.items()
     ]
     async with services.database.transaction() as session:
-        await routing.change_profile(session, "ollama-fast", {"model": "tiny"})
+        await routing.change_profile(session, "ollama-fast", ProfileChange(model="tiny"))
         await store.replace(session, found)
 
 
