@@ -189,6 +189,17 @@ def test_a_profile_that_writes_files_as_blocks_is_told_that_form_alone(role, see
     system, _ = render(seeds.prompts[role], {**variables, **form})
 
     assert system.partition("\nFORMAT\n")[2].strip() == "Output first the manifest"
+    assert "JSON" not in system
+    assert "`content`" not in system
+    assert "by edits" in system
+
+
+def test_a_wrong_answer_is_asked_for_again_in_the_form_it_was_asked_for_first(seeds, variables):
+    """The role's own prompt stays in front of it, and may ask for JSON or for blocks."""
+    _, task = render(seeds.prompts["repair"], {**variables, "schema": "{}", "schema_name": "X"})
+
+    assert "JSON" not in task
+    assert "in the form that you were told first" in task
 
 
 def test_qa_checks_solid_single_responsibility_error_handling_and_tests(seeds):
