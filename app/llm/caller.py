@@ -74,6 +74,8 @@ class LLMCaller:
             except (LLMError, BudgetExceeded) as error:
                 following = cascade.after(request, turn, cascade.reason_of(error), around)
                 if following is None:
+                    if isinstance(error, LLMError) and spent.calls:
+                        error.tokens = spent.tokens  # of all its answers: the last one alone is no bill
                     raise
             else:
                 following = _unsure(request, turn, judged, around)
