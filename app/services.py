@@ -25,6 +25,7 @@ from app.llm.types import Backend, BackendName
 from app.pipelines import projects
 from app.pipelines.asking import Asker
 from app.pipelines.batches.service import BatchService
+from app.pipelines.comparing import Comparer
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
@@ -64,6 +65,7 @@ class Services:
     backends: Mapping[BackendName, Backend]
     caller: LLMCaller
     asker: Asker
+    comparer: Comparer
     cache: ResponseCache
     circuits: Circuits
     capabilities: Capabilities
@@ -160,6 +162,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         backends=backends,
         caller=caller,
         asker=Asker(settings, database, loader, caller, renderer, router),
+        comparer=Comparer(database, loader, caller, renderer, book),
         cache=cache,
         circuits=circuits,
         capabilities=capabilities,

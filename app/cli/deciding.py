@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,8 @@ from app.cli.failures import Exit
 from app.cli.find import find_run
 from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
-from app.cli.output import emit, line, print_json, row, say, stdout, table
-from app.cli.person import person
+from app.cli.output import emit, print_json, row, say, stdout, table
+from app.cli.person import agrees, attended, person
 from app.cli.waiting import deadline, show_decisions, show_wait, steps, subject, wait_json
 from app.digests import writable
 from app.errors import Conflict, Invalid, unknown
@@ -66,9 +65,9 @@ def decide(text: str, *, granted: bool, sha256: str | None, comment: str | None,
     said = writable(comment).strip() if comment else ""
     content = sha256
     if granted and content is None:
-        attended = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-        shown = with_services(settings, lambda services: _look(services, text, attended=attended))
-        if shown is not None and attended and not _agreed(shown):
+        can_look = attended(as_json=as_json)
+        shown = with_services(settings, lambda services: _look(services, text, attended=can_look))
+        if shown is not None and can_look and not _agreed(shown):
             say(stdout(), "nothing is decided")
             return Exit.FAILED
         content = shown.wait.content_sha256 if shown is not None else None
@@ -109,19 +108,13 @@ def _check_decidable(wait: Wait | None, run: str) -> None:
 
 
 def _agreed(shown: Shown) -> bool:
-    """The database is not held open while a person reads."""
     console = stdout()
     if shown.parts:
         page(console, shown.parts)
     show_wait(console, shown.wait)
     content = shown.wait.content_sha256
     question = f"Approve exactly this (content {content[:12]}…)?" if content else "Grant it?"
-    try:
-        answer = console.input(line((question, "bold"), " [y/N] "))
-    except EOFError:
-        console.print()
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return agrees(question)
 
 
 def _list(found: Sequence[Wait], text: str | None) -> None:

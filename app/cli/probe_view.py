@@ -60,11 +60,13 @@ def _conclude(result: Found) -> None:
 
 def _shares(one: Capability) -> list[Text]:
     counts = (one.valid, one.compliant, one.enums, one.correct)
-    return [line((f"{count}/{one.asked}", _style(count, one.asked))) for count in counts]
+    return [share(count, one.asked) for count in counts]
 
 
-def _style(count: int, asked: int) -> str:
-    return "green" if count == asked else "yellow" if count else "red"
+def share(count: int, asked: int) -> Text:
+    """So many of those that were asked."""
+    style = "green" if count == asked else "yellow" if count else "red"
+    return line((f"{count}/{asked}", style))
 
 
 def _figures(one: Capability) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.cli.call_progress import CallProgress
 from app.cli.failures import Exit
 from app.cli.opening import read_settings, with_services
 from app.cli.output import print_json, say, stderr, stdout
-from app.cli.probe_progress import ProbeProgress
 from app.cli.probe_view import Result, capabilities, result_json, show
 from app.errors import WorkbenchError, unknown
 from app.llm.errors import LLMDisabled
-from app.llm.probing.prober import Found
+from app.llm.probing.prober import Found, Step
 from app.llm.types import Profile
 from app.pipelines import routing
 from app.pipelines.configuration import as_profile
@@ -62,9 +62,16 @@ async def _chosen(services: Services, names: Sequence[str], *, all_local: bool) 
 async def _probe(services: Services, profile: Profile, repeat: int) -> Found | WorkbenchError:
     """What was found; or why nothing was, and the next profile has its turn."""
     cases = load_probes()
-    with ProbeProgress(stderr(), profile) as progress:
+    with CallProgress(stderr(), f"{profile.name}  first answer") as progress:
+
+        def watch(step: Step) -> None:
+            call = step.call
+            thinks = "off" if call.profile.think == "off" else "on"
+            group = f"{profile.name}  {call.mode}, think {thinks}"
+            progress.show(group, call.key.item, step.number, step.of)
+
         try:
-            return await services.prober.probe(profile, cases, repeat=repeat, watch=progress.update)
+            return await services.prober.probe(profile, cases, repeat=repeat, watch=watch)
         except WorkbenchError as error:
             return error
         finally:

@@ -99,3 +99,26 @@ def probe(
     if not profiles and not all_local:
         raise typer.BadParameter("name at least one profile, or give --all-local")
     leave(probing.probe(profiles or [], all_local=all_local, repeat=repeat, as_json=as_json))
+
+
+@group.command("compare-channels")
+def compare_channels(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="Name of a profile.")],
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=100, help="How often the task is asked in each channel.")
+    ] = 3,
+    epic: Annotated[
+        str | None,
+        typer.Option(
+            "--epic", help="A task of your own on the sample's file: a text, @FILE, or - for stdin."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to what a paid model may cost.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask for the same code as JSON and as blocks, and show in which form the model errs less."""
+    from app.cli import comparing
+    from app.cli.epic import read_epic
+
+    task = None if epic is None else read_epic(epic)
+    leave(comparing.compare(profile, rounds=rounds, epic=task, yes=yes, as_json=as_json))

@@ -21,7 +21,7 @@ async def request_of(context: PhaseContext, renderer: Renderer) -> Request:
     prompt = spec.rework if context.round and spec.rework else spec.prompt
     if prompt is None or spec.output is None or spec.profile is None:
         raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
-    forms = _Forms(renderer, prompt, spec.output.contract())
+    forms = Forms(renderer, prompt, spec.output.contract())
     values = await variables(context, prompt.variables)
     return Request(
         profile=spec.profile.within(spec.limits),
@@ -48,7 +48,7 @@ async def request_of(context: PhaseContext, renderer: Renderer) -> Request:
     )
 
 
-class _Forms:
+class Forms:
     """The stable prefix of one prompt, as the server is told of the schema."""
 
     def __init__(self, renderer: Renderer, prompt: PromptPin, schema: Schema) -> None:
