@@ -9,14 +9,17 @@ from uuid import UUID
 
 from app.pipelines.batches.feeder import Feeder
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
+from app.pipelines.reprobing import Reprober
 from app.pipelines.schedules.ticking import Ticker
 from app.pipelines.work import Patience
+from app.seeding.files import load_probes
 from app.services import Services
 from app.usage import daily
 from app.worker.chore import Chore
 from app.worker.worker import Worker, worker_name
 
 PRUNE_LOOK_S = 60.0
+REPROBE_LOOK_S = 600.0
 ADD_UP_S = 600.0
 """How often the ledger is added up."""
 
@@ -33,10 +36,19 @@ def create_worker(services: Services) -> Worker:
     orchestrator = create_orchestrator(services, name)
     feeder = Feeder(services.database, services.pipelines)
     ticker = Ticker(services.database, services.pipelines.pin, services.renderer)
+    reprober = Reprober(
+        services.settings,
+        services.database,
+        services.backends,
+        services.prober,
+        services.capabilities,
+        load_probes,
+    )
     chores = (
         Chore("batches", feeder.rest_s, feeder.tick, hurry=orchestrator.batch_run_ended),
         Chore("schedules", ticker.rest_s, ticker.tick),
         Chore("retention", PRUNE_LOOK_S, services.pruner.tick),
+        Chore("probes", REPROBE_LOOK_S, reprober.tick),
         Chore("usage", ADD_UP_S, partial(daily.add_up, services.database)),
     )
     concurrency = services.settings.worker_concurrency

@@ -12,13 +12,13 @@ from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.pipelines.retention import cached, expired, history, items
 from app.pipelines.retention.policy import Policy, Pruned
-from app.tables import Chore, Pipeline
+from app.pipelines.turns import is_ours
+from app.tables import Pipeline
 from app.workspace.leftovers import Leftover, RunFolder, remove, run_folders, size, temporary_folders
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Pruner:
         if time.monotonic() < self._next:
             return None
         done = await self._folders(act=True)
-        if await self._is_ours_to_do():
+        if await is_ours(self._database, CHORE, EVERY_S):
             done += await self._rows()
         self._next = time.monotonic() + EVERY_S
         if done != Pruned():
@@ -74,19 +74,6 @@ class Pruner:
                 found += await items.preview(session, policy.results)
             found += await cached.preview(session)
         return found + await self._folders(act=False)
-
-    async def _is_ours_to_do(self) -> bool:
-        """Whether no other worker began to prune rows a while ago; the next one finds that we did."""
-        again = Chore.started_at < func.clock_timestamp() - timedelta(seconds=EVERY_S / 2)
-        taken = (
-            insert(Chore)
-            .values(name=CHORE)
-            .on_conflict_do_update(
-                index_elements=["name"], set_={"started_at": func.clock_timestamp()}, where=again
-            )
-        )
-        async with self._database.transaction() as session:
-            return await session.scalar(taken.returning(Chore.name)) is not None
 
     async def _rows(self) -> Pruned:
         policy = self._policy
