@@ -156,13 +156,12 @@ class Conversation:
         """What was answered to the very same question, if it is still of use; it has a row of its own."""
         if self.cache is None or not self.request.cache or (hit := await self.cache.get(call)) is None:
             return None
-        judged = await self._judge(Received(Answer(hit.text, Tokens(), hit.model), None))
-        if not judged.errors:
-            usage_id = await self.recorder.cached(ledger, hit.usage_id, hit.as_json())
-            judged = await self._use(replace(judged, received=replace(judged.received, usage_id=usage_id)))
+        judged = await self._use(await self._judge(Received(Answer(hit.text, Tokens(), hit.model), None)))
         if judged.errors:
             await self.cache.evict(call)
             return None
+        # only now: what can not be used must not be what a resumed run is answered
+        await self.recorder.cached(ledger, hit.usage_id, hit.as_json())
         return judged
 
     async def _keep(self, call: Call, judged: Judged) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from app.llm.request import Patience, Request
 from app.llm.types import Answer, BackendName, Call, CallKey, Profile
 from app.settings import Settings
 from app.tables import PromptUsage
+from app.usage.budget import Defaults
 from app.usage.recorder import UsageRecorder
 from app.usage.tokens import Tokens
 from tests.db.scripted import soon
@@ -84,17 +85,26 @@ def request(**values: Any) -> Request:
 class Asking:
     """A caller with these backends, and what it wrote down."""
 
-    def __init__(self, database: Database, *backends: Answering, **settings: Any) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *backends: Answering,
+        parts: Mapping[str, Any] | None = None,
+        budgets: Defaults | None = None,
+        **settings: Any,
+    ) -> None:
+        """`parts` are those that a caller may have: cache, circuits, capabilities, limits, prices."""
         self._database = database
-        self._caller = LLMCaller(
+        self.caller = LLMCaller(
             Settings(_env_file=None, **settings),
             {backend.name: backend for backend in backends},
-            UsageRecorder(database),
+            UsageRecorder(database, budgets),
             Patience(attempts=3, backoff_s=0),
+            **(parts or {}),
         )
 
     async def ask(self, asked: Request) -> Any:
-        return await soon(self._caller.ask(asked))
+        return await soon(self.caller.ask(asked))
 
     async def ledger(self) -> list[PromptUsage]:
         async with self._database.transaction() as session:
