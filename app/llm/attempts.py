@@ -13,7 +13,7 @@ from app.failpoints import failpoint
 from app.limits.limits import CallLimits
 from app.limits.slot import Slot
 from app.llm.errors import BackendDown, DeadlineExceeded, InvalidAnswer, LLMError
-from app.llm.health import Circuits
+from app.llm.health import CircuitOpen, Circuits
 from app.llm.request import Patience, Request
 from app.llm.spending import Spent, at_most, price, price_at_most
 from app.llm.types import JSON, Answer, Backend, BackendName, Call
@@ -103,9 +103,10 @@ class Attempts:
         self, backend: Backend, request: Request, call: Call, record: CallRecord, spent: Spent
     ) -> Received:
         most = at_most(call)
-        if self._circuits is not None:
-            self._circuits.guard(call.profile.backend)
+        if self._circuits is not None:  # who is left alone is waited for by nobody
+            self._circuits.check(call.profile.backend)
         async with self._slot(request, call, most) as slot:  # before the ledger: what waits costs nothing
+            self._guard(call, slot)
             usage_id = await self._recorder.open(
                 record, tokens=most.total, cost=price_at_most(await self.prices(), call.profile, most)
             )
@@ -121,6 +122,17 @@ class Attempts:
             if slot is not None:
                 slot.used(answer.tokens.total_input + answer.tokens.output)
         return Received(answer, usage_id)
+
+    def _guard(self, call: Call, slot: Slot | None) -> None:
+        """Raises `CircuitOpen` when the server failed while this call waited for its turn."""
+        if self._circuits is None:
+            return
+        try:
+            self._circuits.guard(call.profile.backend)
+        except CircuitOpen:
+            if slot is not None:
+                slot.used(0)
+            raise
 
     def _note(self, call: Call, error: LLMError | None) -> None:
         """Tell the circuit breaker how the server did."""

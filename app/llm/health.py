@@ -76,19 +76,23 @@ class Circuits:
         self._clock = clock
         self._breakers: defaultdict[BackendName, _Breaker] = defaultdict(_Breaker)
 
+    def check(self, backend: BackendName) -> None:
+        """Raises `CircuitOpen` while the backend is to be left alone. It lets nobody try."""
+        breaker, now = self._breakers.get(backend), self._clock()
+        if breaker is not None and breaker.opened_at is not None and now < breaker.try_at:
+            raise CircuitOpen(_words(backend, breaker, now), retry_after_s=breaker.try_at - now)
+
     def guard(self, backend: BackendName) -> None:
-        """Raises `CircuitOpen` while the backend is to be left alone.
+        """What is done right before a call: raises as `check` does.
 
         After the pause one call is let through, and another only when that one has taken a pause without
         a report: a call that was cancelled must not keep the circuit open for ever.
         """
-        breaker, now = self._breakers[backend], self._clock()
-        if breaker.opened_at is None:
-            return
-        if now < breaker.try_at:
-            raise CircuitOpen(_words(backend, breaker, now), retry_after_s=breaker.try_at - now)
-        breaker.trying = True
-        breaker.try_at = now + breaker.pause_s
+        self.check(backend)
+        breaker = self._breakers.get(backend)
+        if breaker is not None and breaker.opened_at is not None:
+            breaker.trying = True
+            breaker.try_at = self._clock() + breaker.pause_s
 
     def succeeded(self, backend: BackendName) -> None:
         """The server answered."""

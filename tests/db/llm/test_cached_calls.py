@@ -81,7 +81,7 @@ async def test_the_very_same_question_sends_nothing_and_costs_nothing(
     assert (reply.data, reply.calls, reply.cost_usd, reply.tokens) == (EPIC, 0, Decimal(0), Tokens())
     assert (reply.model, reply.profile, len(local.calls)) == ("a model", "local", 1)
     paid, hit = await asked.ledger()
-    assert (hit.outcome, hit.cached_from, hit.cost_usd) == ("ok", paid.id, 0)
+    assert (hit.outcome, hit.cached_from, hit.cost_usd) == ("ok", paid.id, Decimal(0))
     assert (hit.input_tokens, hit.output_tokens, hit.reserved_tokens) == (0, 0, 0)
 
 
