@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -66,16 +67,20 @@ class Prices:
 class PriceBook:
     """The prices as this process knows them: read anew after `LOOK_S`, so not with every call."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
-        self._known = Prices()
-        self._read_at = -LOOK_S
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: Prices | None = None
+        self._read_at = 0.0
 
     async def current(self) -> Prices:
-        if time.monotonic() - self._read_at >= LOOK_S:
-            self._read_at = time.monotonic()  # at once: calls at the same time need not read it, too
-            async with self._database.transaction() as session:
-                self._known = await read(session)
+        """Nobody reckons without them: calls that begin while they are read for the first time wait."""
+        async with self._lock:
+            if self._known is None or self._clock() >= self._read_at + LOOK_S:
+                async with self._database.transaction() as session:
+                    self._known = await read(session)
+                self._read_at = self._clock()
         return self._known
 
 

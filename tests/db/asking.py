@@ -82,6 +82,15 @@ def request(**values: Any) -> Request:
     )
 
 
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class Asking:
     """A caller with these backends, and what it wrote down."""
 

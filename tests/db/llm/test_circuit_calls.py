@@ -12,22 +12,13 @@ from app.llm.errors import BackendDown, LLMError, RateLimited, RequestRefused
 from app.llm.health import FAILURES, FIRST_PAUSE_S, CircuitOpen, Circuits
 from app.llm.request import ANY_FAILURE, Cascade, CascadeStep
 from app.llm.types import Profile
-from tests.db.asking import GOOD, Answering, Asking, request
+from tests.db.asking import GOOD, Answering, Asking, Clock, request
 from tests.db.limiting import count, held, limit, process
 from tests.db.scripted import LIMIT_S
 
 OTHER = Profile("other", "openai", "qwen")
 THEN_OTHER = Cascade(steps=(CascadeStep(OTHER, ANY_FAILURE),))
 DOWN = BackendDown("no connection")
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
