@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import needs
-from app.api.context import ServicesOf
+from app.api.context import CallerOf, ServicesOf
 from app.api.docs import bearer
 from app.api.usage import Dollars
 from app.tables import TokenRole
@@ -83,11 +83,11 @@ async def one(name: Name, services: ServicesOf) -> BudgetView:
 
 @router.put("/budgets/{name}", summary="Write the limits of a budget, new or whole")
 @needs(TokenRole.ADMIN)
-async def put(name: Name, body: BudgetBody, services: ServicesOf) -> BudgetView:
-    """They count from the next call on, in every worker."""
-    async with services.database.transaction() as session:
-        defaults = defaults_of(services.settings)
-        return _view(await budgets.change(session, name, body.model_dump(), defaults))
+async def put(name: Name, body: BudgetBody, services: ServicesOf, caller: CallerOf) -> BudgetView:
+    """They count from the next call on, in every worker. Runs that wait for this budget go on."""
+    defaults = defaults_of(services.settings)
+    limits = body.model_dump()
+    return _view(await services.pipelines.change_budget(name, limits, defaults, caller.signature))
 
 
 @router.get("/prices", summary="Prices that people set; they go before profiles and the price list")

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
+from app.cli.person import person
 from app.services import Services
 from app.usage import budgets
 from app.usage.budget import BudgetState, defaults_of
@@ -42,8 +43,8 @@ def set_budget(name: str, limits: Mapping[str, Decimal | int | None]) -> None:
     """None takes a limit away."""
 
     async def write(services: Services) -> BudgetState:
-        async with services.database.transaction() as session:
-            return await budgets.change(session, name, limits, defaults_of(services.settings))
+        defaults = defaults_of(services.settings)
+        return await services.pipelines.change_budget(name, limits, defaults, person())
 
     state = with_services(read_settings(), write)
     limit_usd, limit_tokens = _dollars(state)[0], _tokens(state)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,9 @@ from app.pipelines.waits import Verdict
 from app.queue.signals import ASKED, Signals, announce, wait
 from app.queue.wakeups import wake
 from app.tables import Asked, CommitIntent, PhaseRun, Pipeline, Priority, State, Target, WorkerRow
+from app.usage import budgets
+from app.usage.budget import BudgetState
+from app.usage.budget import Defaults as BudgetDefaults
 
 MAX_EPIC_CHARS = 20_000
 WORKER_ALIVE_S = 15
@@ -225,6 +229,16 @@ class PipelineService:
         async with self._database.transaction() as session:
             await waits.decide(session, pipeline_id, verdict)
         return await self.get(pipeline_id)
+
+    async def change_budget(
+        self, name: str, limits: Mapping[str, Decimal | int | None], defaults: BudgetDefaults, by: str
+    ) -> BudgetState:
+        """Set limits, see `budgets.change`; the runs that wait for this budget go on."""
+        async with self._database.transaction() as session:
+            state = await budgets.change(session, name, limits, defaults)
+        async with self._database.transaction() as session:  # no call waits for both rows of a run
+            await waits.grant_budget(session, name, by)
+        return state
 
     async def receive(self, pipeline_id: UUID, name: str, data: Mapping[str, Any], by: str) -> Pipeline:
         """Hand an event from outside to the run; see `waits.receive`."""

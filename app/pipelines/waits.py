@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -83,6 +83,20 @@ async def receive(
     wait.data = dict(data)
     await _settle(session, run, wait, Verdict(granted=True, by=by))
     return run
+
+
+async def grant_budget(session: AsyncSession, name: str, by: str) -> int:
+    """Let go on what waits for this budget, since its limit was changed. Returns how many runs.
+
+    `run` and `day` are those of all runs and days. Who finds the new limit too low waits anew.
+    """
+    is_it = Wait.subject == name
+    if name in ("run", "day"):
+        is_it |= Wait.subject.startswith(f"{name}:", autoescape=True)
+    is_open = (Wait.decision == Decision.OPEN) & (Wait.reason == WaitReason.BUDGET)
+    found = (await session.scalars(select(Wait.id).where(is_open, is_it).order_by(Wait.pipeline_id))).all()
+    verdict = Verdict(granted=True, by=by, comment=f"the limit of {name} was changed")
+    return sum([await _decide_open(session, wait_id, lambda _: verdict) for wait_id in found])
 
 
 async def expire(session: AsyncSession) -> int:
@@ -215,10 +229,19 @@ async def _note_early(
 
 
 async def _expire(session: AsyncSession, wait_id: int) -> None:
-    """Under the lock of the run: a person may decide at this very moment."""
+    def default(wait: Wait) -> Verdict:
+        granted = wait.default_decision == Decision.GRANTED
+        return Verdict(granted, BY_DEADLINE, "nobody decided in time")
+
+    await _decide_open(session, wait_id, default)
+
+
+async def _decide_open(session: AsyncSession, wait_id: int, verdict: Callable[[Wait], Verdict]) -> bool:
+    """Under the lock of the run: a person may decide at this very moment. False: somebody has."""
     wait = await session.get_one(Wait, wait_id)
     run = await store.get(session, wait.pipeline_id, lock=True)
     await session.refresh(wait)
-    if wait.decision == Decision.OPEN:
-        granted = wait.default_decision == Decision.GRANTED
-        await _settle(session, run, wait, Verdict(granted, BY_DEADLINE, "nobody decided in time"))
+    if wait.decision != Decision.OPEN:
+        return False
+    await _settle(session, run, wait, verdict(wait))
+    return True

@@ -21,6 +21,7 @@ from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
 from app.services import Services
 from app.tables import Pipeline
+from app.usage.budget import defaults_of
 from app.usage.recorder import UsageRecorder
 from app.usage.tokens import Tokens
 from tests.db.repositories import Person, make_repository, tree_digest
@@ -89,9 +90,8 @@ Reaction = Any
 class Team:
     """A backend that answers each phase from its own list, and keeps every call."""
 
-    name: BackendName = "recorded"
-
-    def __init__(self, **answers: list[Reaction]) -> None:
+    def __init__(self, name: BackendName = "recorded", **answers: list[Reaction]) -> None:
+        self.name = name
         self._answers = {phase: list(given) for phase, given in answers.items()}
         self.calls: list[Call] = []
 
@@ -181,17 +181,19 @@ class Shop:
         await self.walk(run, team)
         return await self.services.pipelines.get(run.id)
 
-    async def walk(self, run: Pipeline, team: Team) -> None:
-        orchestrator = PhaseExecutionOrchestrator(self.services.database, self.kinds(team), "w")
+    async def walk(self, run: Pipeline, *teams: Team, **parts: Any) -> None:
+        orchestrator = PhaseExecutionOrchestrator(self.services.database, self.kinds(*teams, **parts), "w")
         assert await orchestrator.handle(run.id, asyncio.Event()) is None
 
-    def kinds(self, team: Team) -> dict[str, PhaseKind]:
-        """The shipped kinds, with the team for a model."""
+    def kinds(self, *teams: Team, **parts: Any) -> dict[str, PhaseKind]:
+        """The shipped kinds, with the teams for models, and with those parts of the caller."""
         services = self.services
-        ledger = UsageRecorder(services.database)
+        ledger = UsageRecorder(services.database, defaults_of(services.settings))
         tools = Tools(
             database=services.database,
-            caller=LLMCaller(services.settings, {"recorded": team}, ledger, Patience(backoff_s=0)),
+            caller=LLMCaller(
+                services.settings, {one.name: one for one in teams}, ledger, Patience(backoff_s=0), **parts
+            ),
             renderer=services.renderer,
             sandbox=services.sandbox,
             state_dir=services.settings.state_dir,

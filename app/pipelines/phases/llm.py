@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from app.artifacts.schemas.qa import check_consistent
@@ -16,7 +17,7 @@ from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResul
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.request import request_of
 from app.rendering.renderer import Renderer
-from app.tables import Outcome, WaitReason
+from app.tables import Decision, Outcome, WaitReason
 from app.usage.budget import BudgetExceeded
 from app.workspace.files import UnsafePath
 from app.workspace.workspace import apply_files, rebuild, workspace_folder
@@ -119,12 +120,21 @@ def _issues(phase: str, body: JSON) -> tuple[dict[str, str], ...]:
 
 
 def _budget(context: PhaseContext, subject: str, error: WorkbenchError) -> Ask:
-    """Somebody has to top the account up or raise the budget; each time anew."""
+    """Somebody has to top the account up or raise the budget; each time anew. A day is over by itself."""
     before = [one for one in context.decisions if (one.reason, one.subject) == (WaitReason.BUDGET, subject)]
     return Ask(
         WaitReason.BUDGET,
         subject,
         len(before),
-        details={"code": error.code, "why": error.message},
+        details={**error.details, "code": error.code, "why": error.message},
         content_sha256=digest({"reason": WaitReason.BUDGET, "subject": subject, "round": len(before)}),
+        wait_s=_until_tomorrow() if subject.startswith("day:") else None,
+        default=Decision.GRANTED,
     )
+
+
+def _until_tomorrow() -> float:
+    """Seconds until the next day (UTC) has a budget of its own, and one for clocks that differ."""
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time.min, UTC)
+    return (midnight - now).total_seconds() + 1
