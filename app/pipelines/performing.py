@@ -93,7 +93,13 @@ def _checked(spec: PhaseSpec, result: PhaseResult) -> PhaseResult:
 
 
 def _check_access(context: PhaseContext) -> None:
-    """Every permission that the phase names is granted. Raises `NeedsAccess` or `AccessRefused`."""
+    """Every permission that the phase names is granted, and no budget is refused.
+
+    Raises `NeedsAccess` or `AccessRefused`.
+    """
+    for one in context.decisions:
+        if one.reason is WaitReason.BUDGET and not one.granted:
+            raise AccessRefused(f"{one.by} refused more of {one.subject!r}: {one.comment or 'no comment'}")
     for permission in context.spec.needs:
         decided = context.decided(WaitReason.ACCESS, permission)
         if decided is None:

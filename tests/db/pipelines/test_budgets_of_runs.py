@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from app.pipelines import waits
+from app.pipelines.waits import Verdict
 from app.tables import Decision, Pipeline, Wait
 from app.usage.budget import Defaults
 from tests.db.software import SHOUT, Shop, Team, code
@@ -73,6 +74,20 @@ async def test_another_budget_that_is_raised_moves_nothing(shop: Shop) -> None:
     for name in ("day", "project:shop"):
         await allow(shop, name, limit_tokens=1_000_000)
     assert await after(shop, run, team) == ("waiting", "budget")
+
+
+async def test_a_person_lets_it_try_again_or_ends_it(shop: Shop) -> None:
+    team = Team()
+    run = await stopped(shop, team)
+    for granted, state in ((True, "waiting"), (False, "failed")):
+        sha256 = (await waiting(shop, run.id)).content_sha256
+        await shop.services.pipelines.decide(run.id, Verdict(granted, "somebody", "too dear", sha256))
+        assert (await after(shop, run, team))[0] == state
+    error = (await shop.services.pipelines.get(run.id)).error
+    assert error is not None
+    assert error["code"] == "access_refused"
+    assert error["message"] == f"somebody refused more of 'run:{run.id}': too dear"
+    assert team.calls == []
 
 
 async def test_the_budget_of_a_day_is_one_for_two_runs_and_the_next_day_lets_the_second_go_on(
