@@ -79,7 +79,7 @@ class Policy(Pinned):
     escalate_to_paid: bool = False
     """A paid model may be asked where a free one failed, within the budgets."""
     fall_back_to_local: bool = False
-    """A free model may be asked where a paid one is down, overloaded or out of credit."""
+    """A free model may be asked where a paid one is down, overloaded, out of credit or beyond a budget."""
 
 
 class PolicyDraft(Pinned):
@@ -88,7 +88,7 @@ class PolicyDraft(Pinned):
     escalate_to_paid: bool | None = None
     """A paid model may be asked where a free one failed, within the budgets."""
     fall_back_to_local: bool | None = None
-    """A free model may be asked where a paid one is down, overloaded or out of credit."""
+    """A free model may be asked where a paid one is down, overloaded, out of credit or beyond a budget."""
 
     def over(self, default: Policy) -> Policy:
         return default.model_copy(update=self.model_dump(exclude_none=True))

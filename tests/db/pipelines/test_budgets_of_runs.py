@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from app.pipelines import waits
+from app.pipelines.snapshot import PolicyDraft
 from app.pipelines.waits import Verdict
-from app.tables import Decision, Pipeline, Wait
+from app.settings import Settings
+from app.tables import Decision, PhaseRun, Pipeline, Wait
+from app.usage import prices
 from app.usage.budget import Defaults
+from app.usage.prices import PriceBook
 from tests.db.software import SHOUT, Shop, Team, code
 
 
@@ -105,3 +111,34 @@ async def test_the_budget_of_a_day_is_one_for_two_runs_and_the_next_day_lets_the
     tomorrow = datetime.combine(today + timedelta(days=1), time.min, UTC)
     assert tomorrow < wait.deadline < tomorrow + timedelta(minutes=1)
     assert wait.default_decision == "granted"
+
+
+class TestRoutes:
+    """Runs whose phases take the profiles of their routes: Claude, and a free model behind it."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"demo": False})
+
+    @pytest.mark.parametrize("allowed", [True, False])
+    async def test_it_goes_on_locally_where_its_policy_says_so(self, shop: Shop, allowed: bool) -> None:
+        services = shop.services
+        async with services.database.transaction() as session:
+            dear = {"input": Decimal(3), "output": Decimal(15)}
+            await prices.put(
+                session, "anthropic", "claude-sonnet-5-5", dear, datetime(2026, 1, 1, tzinfo=UTC)
+            )
+        await allow(shop, "run", limit_usd=Decimal("0.01"))
+        claude, local = Team("anthropic"), Team("ollama", developer=[code(SHOUT)])
+        policy = PolicyDraft(fall_back_to_local=allowed)
+        run = await services.pipelines.create("Shout", definition="tiny", project="shop", policy=policy)
+        await services.pipelines.start(run.id)
+        await shop.walk(run, claude, local, prices=PriceBook(services.database))
+        run = await services.pipelines.get(run.id)
+        assert run.state == ("succeeded" if allowed else "waiting")
+        assert (claude.calls, len(local.calls)) == ([], int(allowed))
+        if allowed:
+            async with services.database.transaction() as session:
+                detail = await session.scalar(select(PhaseRun.detail).where(PhaseRun.phase == "developer"))
+            assert detail is not None
+            assert (detail["profile"], detail["reason"]) == ("ollama-code", "budget_exceeded")
