@@ -38,6 +38,7 @@ RETRYABLE: Mapping[str, Backoff] = {
     "too_many_attempts": OUTAGE,
     "overloaded": RATE,
     "rate_limited": RATE,
+    "limit_wait_exceeded": RATE,
     "invalid_answer": CHANCE,
     "truncated": CHANCE,
     "loop_detected": CHANCE,

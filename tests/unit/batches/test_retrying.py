@@ -19,7 +19,7 @@ def test_an_outage_is_tried_again_as_often_as_the_batch_allows(code: str) -> Non
     assert [pause_s(code, attempts, 4, most) for attempts in (1, 2, 3, 4)] == [2, 4, 8, None]
 
 
-@pytest.mark.parametrize("code", ["rate_limited", "overloaded"])
+@pytest.mark.parametrize("code", ["rate_limited", "overloaded", "limit_wait_exceeded"])
 def test_a_server_that_wants_less_is_given_more_time(code: str) -> None:
     assert [pause_s(code, attempts, 3, most) for attempts in (1, 2, 3)] == [10, 20, None]
 
@@ -41,7 +41,18 @@ def test_a_bad_draw_gets_one_more_attempt(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["request_refused", "missing_key", "rejected", "suspect", "unsupported_schema", "not_found", None, "new"],
+    [
+        "request_refused",
+        "schema_refused",
+        "unsupported_schema",
+        "card_too_small",
+        "missing_key",
+        "rejected",
+        "suspect",
+        "not_found",
+        None,
+        "new",
+    ],
 )
 def test_what_would_fail_the_same_way_again_is_not_retried(code: str | None) -> None:
     assert pause_s(code, 1, 20, most) is None
