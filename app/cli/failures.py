@@ -14,6 +14,7 @@ HINTS = {
     "or use --backend ollama, openai or recorded",
     "authentication_failed": "the server refused the key: check it for typing errors, and that it is active",
     "out_of_credit": "add credit to the account of the key, or use --backend ollama or openai",
+    "schema_refused": "find out what the model keeps to (`models probe`), or use another profile",
     "llm_disabled": "unset WORKBENCH_LLM_DISABLED to allow model calls again",
     "sandbox_unavailable": "the command `doctor` tries the sandbox and says what it lacks",
     "not_a_repository": "--repo names the top folder of a git repository with at least one commit",

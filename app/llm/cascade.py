@@ -53,7 +53,8 @@ def first(request: Request, around: Around) -> Turn:
         following = after(request, turn, CardTooSmall.code, around)
         if following is None:
             raise CardTooSmall(
-                f"the profile {request.profile.name!r}: {why}; set WORKBENCH_VRAM_GB, or another profile"
+                f"the profile {request.profile.name!r}: {why}. Nothing was sent. "
+                "Use another profile, or set WORKBENCH_VRAM_GB if the card has more"
             )
         turn = following
     for _ in range(request.cascade.gates_failed):

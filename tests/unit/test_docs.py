@@ -11,12 +11,16 @@ import pytest
 import typer.main
 
 from app.cli.program import program
+from app.errors import WorkbenchError
+from app.limits.limits import LimitWaitExceeded
+from app.llm.errors import LLMError
 from app.main import create
 from app.pipelines.definition import Phase
 from app.pipelines.phases import KINDS
 from app.pipelines.snapshot import Limits
 from app.settings import PREFIX, ROOT, SCRIPTS_ONLY, Settings
 from app.tables import Base
+from app.usage.budget import BudgetExceeded
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -54,6 +58,16 @@ def test_of_every_table_it_is_said_whether_it_grows_and_until_when(table: str) -
         r"^\| (`.*?) \|", page("how-to/retention.md").partition("## Every table")[2], re.MULTILINE
     )
     assert f"`{table}`" in ", ".join(rows)
+
+
+def errors_of(kind: type[WorkbenchError]) -> set[str]:
+    return {kind.code}.union(*(errors_of(each) for each in kind.__subclasses__()))
+
+
+def test_of_every_way_in_which_a_model_call_fails_it_is_said_what_to_do() -> None:
+    codes = errors_of(LLMError) - {LLMError.code} | {BudgetExceeded.code, LimitWaitExceeded.code}
+    table = page("models.md").partition("### Every code")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == codes | {"not_accepted"}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
