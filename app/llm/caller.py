@@ -100,6 +100,10 @@ class LLMCaller:
             return MODES
         return await self._capabilities.modes(profile.backend, profile.model, profile.think)
 
+    async def is_paid(self, profile: Profile) -> bool:
+        """Whether an answer costs money, by the prices of today."""
+        return Around(prices=await self._attempts.prices()).is_paid(profile)
+
     async def forget(self, pipeline_id: UUID, phase: str) -> None:
         """A gate behind it failed: what the phase was answered is not given again to anybody."""
         if self._cache is not None:

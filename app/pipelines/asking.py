@@ -65,7 +65,7 @@ class Asker:
             snapshot = await self._loader.pin(
                 session, _definition(question.form, route), profile, _policy(self._settings)
             )
-        chosen, full = self._profile(snapshot, question.where)
+        chosen, full = await self._profile(snapshot, question.where)
         request = await self._request(snapshot, chosen, question)
         room = _room(request, question.budget_tokens)
         selection = select(question.attachments, question.task, room)
@@ -98,18 +98,19 @@ class Asker:
                 named = None if question.route == BY_KEYWORDS else question.route
                 return None, (await self._router.choose(session, question.task, named)).name
 
-    def _profile(self, snapshot: Snapshot, where: Where) -> tuple[Profile, bool]:
+    async def _profile(self, snapshot: Snapshot, where: Where) -> tuple[Profile, bool]:
         """Who answers, with its deadline; and whether all that was given has to go."""
         pin = snapshot.phases[0].profile
         if pin is None:
             raise Invalid("no profile answers", place="profile")
         profile = pin.profile()
-        if where is Where.LOCAL and profile.is_paid:
+        is_paid = await self._caller.is_paid(profile)
+        if where is Where.LOCAL and is_paid:
             raise Invalid(
                 f"the profile {profile.name} costs money, so it is not local: use --api, or another profile",
                 place="profile",
             )
-        full = where is Where.API or (where is Where.ROUTE and profile.is_paid)
+        full = where is Where.API or (where is Where.ROUTE and is_paid)
         deadline = self._settings.api_timeout_s if full else self._settings.local_timeout_s
         return replace(profile, timeout_s=profile.timeout_s or deadline), full
 
