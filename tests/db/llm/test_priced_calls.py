@@ -67,6 +67,5 @@ async def test_a_local_model_that_costs_money_now_may_answer_a_critical_question
 
 async def test_calls_that_begin_at_the_same_time_all_know_the_prices(database: Database) -> None:
     await set_price(database, "ollama", "qwen", 1)
-    asking = Asking(database, Answering(*[GOOD] * 3), parts={"prices": PriceBook(database)})
-    replies = await asyncio.gather(*(asking.ask(request()) for _ in range(3)))
-    assert {reply.cost_usd for reply in replies} == {Decimal(SPENT.total) / 1_000_000}
+    asking = Asking(database, parts={"prices": PriceBook(database)})
+    assert all(await asyncio.gather(*(asking.caller.is_paid(PROFILE) for _ in range(3))))
