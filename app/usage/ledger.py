@@ -1,4 +1,4 @@
-"""The two statements of a model call that no budget counts: one opens its row, one settles it.
+"""The statements of a model call that no budget counts: one opens its row, one settles it.
 
 Each is its own transaction on a plain connection, a third of the time that a session takes. Where a budget
 has a say they write nothing, and the recorder goes the longer way.
@@ -26,11 +26,13 @@ _SETTLED = (
     "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "thinking_tokens", "cost_usd",
     "price_version",
 )  # fmt: skip
+_OF_STEP = " AND ".join(f"{name} = %({name})s" for name in STEP)
+STORED = f"SELECT answer FROM model_answers WHERE {_OF_STEP}"  # noqa: S608 - constants
 OPEN = f"""
     INSERT INTO pipeline_prompt_usage ({", ".join(_OPENED)}, outcome)
     SELECT {", ".join(f"%({name})s" for name in _OPENED)}, 'open'
     WHERE NOT EXISTS (
-        SELECT FROM model_answers WHERE {" AND ".join(f"{name} = %({name})s" for name in STEP)}
+        SELECT FROM model_answers WHERE {_OF_STEP}
     ) AND NOT EXISTS (
         SELECT FROM budgets
         WHERE name IN ({TODAY}, 'run:' || %(pipeline_id)s::uuid, 'project:' || coalesce(
@@ -54,6 +56,11 @@ SETTLE = f"""
     )
     SELECT id FROM settled
 """  # noqa: S608 - constants
+
+
+async def stored_answer(connection: AsyncConnection, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    row = await (await connection.execute(STORED.encode(), values)).fetchone()
+    return None if row is None else dict(row[0])
 
 
 async def open_row(connection: AsyncConnection, values: Mapping[str, Any]) -> int | None:

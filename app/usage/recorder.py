@@ -202,9 +202,10 @@ class UsageRecorder:
         """The answer an earlier try of this phase got to the same request."""
         if record.pipeline_id is None:
             return None
-        async with self._database.transaction() as session:
-            answer: dict[str, Any] | None = (await session.execute(_stored(record))).scalar_one_or_none()
-        return answer
+        async with self._database.connection() as connection:
+            return await ledger.stored_answer(
+                connection, {name: getattr(record, name) for name in ledger.STEP}
+            )
 
 
 def _stored(record: CallRecord) -> Select[dict[str, Any]]:

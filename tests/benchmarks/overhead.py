@@ -148,6 +148,7 @@ def _request(run: UUID, number: int) -> Request:
         prompt_digest="a" * 64,
         repair=repair,
         pipeline_id=run,
+        may_be_stored=False,  # the first try of a phase
     )
 
 
