@@ -167,7 +167,9 @@ async def of_all(services: ServicesOf, days: Days = 30, by: By = By.MODEL) -> Us
         )
 
 
-@router.get("/usage/savings", summary="What local models and caches saved, and how that is reckoned")
+@router.get(
+    "/usage/savings", summary="What local models, caches and JSON-first saved, and how that is reckoned"
+)
 @needs(TokenRole.VIEWER)
 async def saved(
     services: ServicesOf, days: Days = 30, compared_with: str = COMPARED_WITH

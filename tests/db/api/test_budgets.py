@@ -67,6 +67,7 @@ async def test_usage_is_grouped_by_what_is_asked_for(api: httpx.AsyncClient, ser
 
 async def test_savings_come_with_their_methods(api: httpx.AsyncClient) -> None:
     found = (await api.get("/usage/savings")).json()
-    assert [each["way"] for each in found] == ["local models", "providers' caches", "response cache"]
+    ways = ["local models", "providers' caches", "response cache", "JSON first"]
+    assert [each["way"] for each in found] == ways
     assert all(each["method"] for each in found)
     assert (await api.get("/usage/savings", params={"compared_with": "nobody"})).status_code == 404

@@ -115,11 +115,14 @@ async def test_what_local_models_and_caches_saved_is_reckoned_as_said(services: 
     first = await call(database, "0.3", Tokens(input=100_000, cache_read=1_000_000), **claude)
     for _ in range(2):
         await UsageRecorder(database).cached(replace(record(), **claude), first, {})
-    local, provider, response = await saved(services)
+    haiku = {"backend": "anthropic", "model": "claude-haiku-5-5", "role": "architect"}
+    await call(database, "0.06", Tokens(output=120_000, thinking=20_000), **haiku)
+    local, provider, response, documents = await saved(services)
     assert (local.calls, local.tokens, local.usd) == (1, 2_000_000, Decimal(12))
     assert (provider.tokens, provider.usd) == (1_000_000, Decimal("1.9"))
     assert (response.calls, response.tokens, response.usd) == (2, 2_200_000, Decimal("0.6"))
-    assert all(each.method for each in (local, provider, response))
+    assert (documents.calls, documents.tokens, documents.usd) == (2, 418_000, Decimal("0.019"))
+    assert all(each.method for each in (local, provider, response, documents))
     assert "claude (claude-sonnet-5-5)" in local.method
 
 
