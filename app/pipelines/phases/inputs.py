@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -9,10 +10,13 @@ from app.artifacts.registry import artifact_name
 from app.pipelines.code import files_of
 from app.pipelines.phases.kind import JSON, PhaseContext
 from app.pipelines.phases.repository import repository_of
+from app.usage.estimate import estimate_tokens
 from app.workspace.baseline import baseline_code
 
 PROMPT_TOKENS = 4_000
-"""Kept free for the prompt, its schema and the artifacts before it."""
+"""Kept free for the prompt, its schema and the artifacts before it, and more where they take more."""
+SPARE_TOKENS = 200
+"""For the words of a prompt's template around what it shows."""
 
 SAMPLE: dict[str, Any] = {
     "schema": '{"type":"object"}',
@@ -110,4 +114,21 @@ def _budget(context: PhaseContext) -> int:
     if profile is None:
         return limit.context_tokens
     answer = min(limit.max_output_tokens or profile.max_output_tokens, profile.max_output_tokens)
-    return max(0, min(limit.context_tokens, profile.context_tokens - answer - PROMPT_TOKENS))
+    rest = max(PROMPT_TOKENS, _beside(context))
+    return max(0, min(limit.context_tokens, profile.context_tokens - answer - rest))
+
+
+def _beside(context: PhaseContext) -> int:
+    """Tokens of all that stands in the prompt beside the repository; the schema is sent once more with it."""
+    spec = context.spec
+    prompt = spec.rework if context.round and spec.rework else spec.prompt
+    given = (
+        _previous(context),
+        context.artifacts.get("test_results"),
+        [dict(issue) for issue in context.issues],
+        context.epic_description,
+    )
+    schema = json.dumps(spec.output.json_schema) if spec.output else ""
+    texts = [schema, schema, *(json.dumps(one, ensure_ascii=False) for one in given)]
+    texts += [prompt.system, prompt.task] if prompt else []
+    return sum(estimate_tokens(text) for text in texts) + SPARE_TOKENS

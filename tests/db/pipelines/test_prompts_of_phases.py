@@ -6,8 +6,9 @@ import json
 
 from sqlalchemy import delete
 
-from app.pipelines import definitions
+from app.pipelines import definitions, routing
 from app.pipelines.definition import Definition
+from app.pipelines.profile import ProfileChange
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
 from app.services import open_services
@@ -95,6 +96,21 @@ async def test_a_phase_without_a_budget_for_the_repository_is_told_nothing_of_it
     await shop.run(team)
     assert "billing" not in told(team.calls[0])
     assert "def greet(name)" not in told(team.calls[0])
+
+
+async def test_the_repository_gives_way_to_what_a_small_model_has_to_be_told_beside_it(shop: Shop) -> None:
+    small = ProfileChange(context_tokens=12_000, max_output_tokens=2_000)
+    async with shop.services.database.transaction() as session:
+        await routing.change_profile(session, "recorded", small)
+    (shop.person.path / "shop" / "words.py").write_text("# a word\n" * 1_600)
+    shop.person.git("add", ".")
+    shop.person.git("commit", "--quiet", "--message", "Add words")
+    brief, long = Team(developer=[code(SHOUT)]), Team(developer=[code(SHOUT)])
+    assert (await shop.run(brief)).state == "succeeded"
+    assert "# a word" in told(brief.calls[0])
+    assert (await shop.run(long, epic="Greet. " * 2_500)).state == "succeeded"
+    assert "# a word" not in told(long.calls[0])
+    assert '"path":"shop/words.py","reason":"budget"' in told(long.calls[0]).replace(" ", "")
 
 
 def limited(definition: Definition, **limits: int) -> Definition:
