@@ -87,7 +87,8 @@ async def test_a_worker_of_the_service_starts_what_is_due(worker: Services, api:
     async with asyncio.timeout(LIMIT_S):
         while not (await api.get("/schedules/nightly/ticks")).json():  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.05)
-    assert (await api.get("/schedules/nightly/ticks")).json()[-1]["outcome"] == "started"
+    ticks = (await api.get("/schedules/nightly/ticks")).json()
+    assert "started" in {tick["outcome"] for tick in ticks}  # two, should a minute have begun meanwhile
 
 
 async def test_the_address_of_a_destination_is_shown_to_an_admin_only(api: httpx.AsyncClient) -> None:

@@ -14,7 +14,7 @@ import pytest
 from app.settings import ROOT
 from app.workspace.sandbox import leash
 
-LIMIT_S = 60
+LIMIT_S = 200
 PIPE = asyncio.subprocess.PIPE
 
 
