@@ -174,12 +174,14 @@ LEDGER_ADDS_UP = """
     FROM pipeline_prompt_usage AS usage JOIN phase_runs AS step ON step.id = phase_run_id
     WHERE usage.outcome = 'open' AND step.outcome IN ('passed', 'rejected', 'suspect')
       AND NOT EXISTS (
-        SELECT FROM pipeline_prompt_usage AS later
-        WHERE later.pipeline_id = usage.pipeline_id AND later.id > usage.id
-          AND (later.phase, later.item, later.round, later.step)
+        SELECT FROM pipeline_prompt_usage AS other
+        WHERE other.pipeline_id = usage.pipeline_id AND other.id <> usage.id
+          AND (other.id > usage.id OR other.settled_at > usage.started_at)
+          AND (other.phase, other.item, other.round, other.step)
               = (usage.phase, usage.item, usage.round, usage.step)
       )
 """
+"""A lost reply is made up for by a later call, or by that of a worker thought dead, answered after all."""
 
 PAID_ONCE = """
     SELECT answer.pipeline_id::text AS subject,

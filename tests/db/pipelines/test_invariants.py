@@ -146,6 +146,18 @@ async def test_an_open_call_is_a_lost_reply_only_when_it_was_asked_again(engine:
     assert await broken(engine) == set()
 
 
+async def test_an_open_call_is_made_up_for_by_a_worker_thought_dead_whose_answer_came_later(
+    engine: Engine,
+) -> None:
+    run = await walked(engine)
+    await call(engine, run.id, outcome="ok", answer='{"input": 10, "output": 3}')
+    await call(engine, run.id, outcome="open", answer=None)
+    assert await broken(engine) == {"ledger adds up", "paid once"}
+    late = "UPDATE pipeline_prompt_usage SET settled_at = clock_timestamp() WHERE outcome = 'ok'"
+    await change(engine, late)
+    assert await broken(engine) == set()
+
+
 async def test_the_commits_of_real_runs_break_none(shop: Shop) -> None:
     await committed(shop)
     assert await invariants.check(shop.services.database) == []
