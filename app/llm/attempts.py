@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from app.digests import writable
 from app.errors import unknown
@@ -33,6 +33,8 @@ class Received:
     answer: Answer
     usage_id: int | None
     """None: it was paid before, by an earlier try of the phase."""
+    prices: Prices = field(default_factory=Prices)
+    """Of the moment in which the call began: what it costs is known without asking the database again."""
 
 
 class Attempts:
@@ -85,7 +87,7 @@ class Attempts:
         answer = received.answer
         if received.usage_id is None:
             return
-        cost = price(await self.prices(), call.profile, answer.tokens)
+        cost = price(received.prices, call.profile, answer.tokens)
         spent.add(answer.tokens, cost)
         settlement = Settlement(
             outcome="invalid_answer" if errors else "ok",
@@ -107,8 +109,9 @@ class Attempts:
             self._circuits.check(call.profile.backend)
         async with self._slot(request, call, most) as slot:  # before the ledger: what waits costs nothing
             self._guard(call, slot)
+            prices = await self.prices()
             usage_id = await self._recorder.open(
-                record, tokens=most.total, cost=price_at_most(await self.prices(), call.profile, most)
+                record, tokens=most.total, cost=price_at_most(prices, call.profile, most)
             )
             if usage_id is None:  # while this one waited, an earlier try, thought dead, got the answer
                 return Received(await self._replay(record), None)
@@ -116,12 +119,12 @@ class Attempts:
                 answer = await self._send(backend, call)
             except LLMError as error:
                 self._note(call, error)
-                await self._settle_failure(error, usage_id, call, record, spent)
+                await self._settle_failure(error, usage_id, prices, call, record, spent)
                 raise
             self._note(call, None)
             if slot is not None:
                 slot.used(answer.tokens.total_input + answer.tokens.output)
-        return Received(answer, usage_id)
+        return Received(answer, usage_id, prices)
 
     def _guard(self, call: Call, slot: Slot | None) -> None:
         """Raises `CircuitOpen` when the server failed while this call waited for its turn."""
@@ -144,12 +147,18 @@ class Attempts:
             self._circuits.failed(call.profile.backend, error)
 
     async def _settle_failure(
-        self, error: LLMError, usage_id: int, call: Call, record: CallRecord, spent: Spent
+        self,
+        error: LLMError,
+        usage_id: int,
+        prices: Prices,
+        call: Call,
+        record: CallRecord,
+        spent: Spent,
     ) -> None:
         if error.reply_lost:  # it may have been billed: its row stays open
             return
         tokens = error.tokens or Tokens()
-        cost = price(await self.prices(), call.profile, tokens)
+        cost = price(prices, call.profile, tokens)
         spent.add(tokens, cost)
         await self._recorder.settle(
             usage_id, record, Settlement(error.code, tokens, cost, writable(error.message)[:2000])

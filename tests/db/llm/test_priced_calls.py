@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from app.db import Database
-from app.llm.errors import InvalidAnswer, OutOfCredit
+from app.llm.errors import InvalidAnswer, OutOfCredit, Refused
 from app.llm.request import ANY_FAILURE, Cascade, CascadeStep
+from app.llm.types import Call
 from app.usage import prices
 from app.usage.prices import LOOK_S, PriceBook
 from tests.db.asking import BAD, GOOD, PAID, PROFILE, SPENT, Answering, Asking, Clock, request
@@ -69,3 +71,40 @@ async def test_calls_that_begin_at_the_same_time_all_know_the_prices(database: D
     await set_price(database, "ollama", "qwen", 1)
     asking = Asking(database, parts={"prices": PriceBook(database)})
     assert all(await asyncio.gather(*(asking.caller.is_paid(PROFILE) for _ in range(3))))
+
+
+async def test_what_a_call_costs_is_known_when_it_begins_and_needs_no_look_once_it_is_answered(
+    database: Database,
+) -> None:
+    """Else an outage that begins while the model writes would lose an answer that is paid for."""
+    clock = Clock()
+
+    async def meanwhile(call: Call) -> str:
+        await set_price(database, "ollama", "qwen", 9)
+        async with database.transaction() as session:
+            await session.execute(text("ALTER TABLE model_prices RENAME TO out_of_reach"))
+        clock.now += LOOK_S
+        return GOOD
+
+    await set_price(database, "ollama", "qwen", 1)
+    asking = Asking(database, Answering(meanwhile), parts={"prices": PriceBook(database, clock)})
+    assert (await asking.ask(request())).cost_usd == Decimal(SPENT.total) / 1_000_000
+    assert await asking.outcomes() == ["ok"]
+
+
+async def test_a_failure_is_settled_by_the_prices_of_its_beginning_too(database: Database) -> None:
+    clock = Clock()
+
+    async def meanwhile(call: Call) -> str:
+        clock.now += LOOK_S
+        async with database.transaction() as session:
+            await session.execute(text("ALTER TABLE model_prices RENAME TO out_of_reach"))
+        raise Refused("no", tokens=SPENT)
+
+    await set_price(database, "anthropic", PAID.model, 1)
+    claude = Answering(meanwhile, name="anthropic")
+    asking = Asking(database, claude, parts={"prices": PriceBook(database, clock)})
+    with pytest.raises(Refused):
+        await asking.ask(request(profile=PAID))
+    [row] = await asking.ledger()
+    assert (row.outcome, row.cost_usd) == ("refused", Decimal(SPENT.total) / 1_000_000)
