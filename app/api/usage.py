@@ -97,6 +97,10 @@ class CallView(BaseModel):
     """The server does not count thinking apart; the figure is its share of the text."""
     cost_usd: Dollars | None
     price_version: str
+    mode: str | None
+    """What bound the answer to its schema: `grammar`, `tool` or `prompt`."""
+    weakened: list[str]
+    """What the server did not check of the schema, one line each; the full schema did."""
     route: str | None
     cascade_step: int
     reason: str | None
@@ -232,6 +236,8 @@ def _call(row: PromptUsage, allowed: Mapping[str, float]) -> CallView:
         thinking_estimated=row.thinking_estimated,
         cost_usd=row.cost_usd,
         price_version=row.price_version,
+        mode=row.mode,
+        weakened=row.weakened,
         route=row.route,
         cascade_step=row.cascade_step,
         reason=row.reason,

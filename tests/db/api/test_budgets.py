@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
 import httpx
 import pytest
 
 from app.services import Services
+from app.usage.cost import Cost
+from app.usage.recorder import Settlement, UsageRecorder
+from app.usage.tokens import Tokens
 from tests.db.usage.test_grouping import call
+from tests.db.usage.test_reports import record
 
 
 async def test_a_budget_is_set_shown_and_taken_away(api: httpx.AsyncClient) -> None:
@@ -71,3 +79,16 @@ async def test_savings_come_with_their_methods(api: httpx.AsyncClient) -> None:
     assert [each["way"] for each in found] == ways
     assert all(each["method"] for each in found)
     assert (await api.get("/usage/savings", params={"compared_with": "nobody"})).status_code == 404
+
+
+async def test_each_call_of_a_run_says_how_its_schema_was_asked_for_and_what_it_lost(
+    api: httpx.AsyncClient, services: Services, pipeline: str
+) -> None:
+    run = UUID(pipeline.rpartition("/")[2])
+    recorder, made = UsageRecorder(services.database), replace(record(run), mode="tool")
+    row = await recorder.open(made, tokens=9, cost=Cost(Decimal(0), "local"))
+    lost = ("$.title: minLength is not checked by the server",)
+    settled = Settlement("ok", Tokens(output=1), Cost(Decimal(0), "local"), weakened=lost)
+    await recorder.settle(row or 0, made, settled)
+    [shown] = (await api.get(f"{pipeline}/usage")).json()["calls"]
+    assert (shown["mode"], shown["weakened"]) == ("tool", list(lost))
