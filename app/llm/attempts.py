@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 
 from app.digests import writable
 from app.errors import unknown
-from app.failpoints import failpoint
 from app.limits.limits import CallLimits
 from app.limits.slot import Slot
-from app.llm.errors import BackendDown, DeadlineExceeded, InvalidAnswer, LLMError
+from app.llm.errors import BackendDown, InvalidAnswer, LLMError
 from app.llm.health import CircuitOpen, Circuits
 from app.llm.request import Patience, Request
+from app.llm.sending import send
 from app.llm.spending import Spent, at_most, price, price_at_most
 from app.llm.types import JSON, Answer, Backend, BackendName, Call
 from app.settings import Settings
@@ -198,19 +198,7 @@ class Attempts:
         return self._backends[name]
 
     async def _send(self, backend: Backend, call: Call) -> Answer:
-        profile = call.profile
-        deadline = profile.timeout_s or (
-            self._settings.api_timeout_s if profile.backend == "anthropic" else self._settings.local_timeout_s
-        )
-        try:
-            async with asyncio.timeout(deadline):
-                with failpoint("model.call"):
-                    answer = await backend.answer(call)
-        except TimeoutError as error:
-            raise DeadlineExceeded(
-                f"{profile.backend} gave no complete answer within {deadline:g} s "
-                f"(profile {profile.name}); the reply may have been billed"
-            ) from error
+        answer = await send(self._settings, backend, call)
         if writable(answer.text) != answer.text:
             what = "a NUL or a lone surrogate is not valid text"
             raise InvalidAnswer(f"the answer can not be used: {what}", errors=(what,), tokens=answer.tokens)

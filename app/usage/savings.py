@@ -9,11 +9,10 @@ from decimal import Decimal
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from app.errors import Invalid, unknown
 from app.tables import ModelProfile, PromptUsage
-from app.usage import daily, prices
+from app.usage import daily, prices, reports
 from app.usage.grouping import since
 from app.usage.prices import Prices
 from app.usage.tokens import Tokens
@@ -127,20 +126,12 @@ def _by_provider_cache(
 
 
 async def _by_response_cache(session: AsyncSession, days: int) -> Saving:
-    paid = aliased(PromptUsage)
-    taken = paid.input_tokens + paid.cache_read_tokens + paid.cache_write_tokens + paid.output_tokens
-    query = (
-        select(func.count(), func.coalesce(func.sum(taken), 0), func.coalesce(func.sum(paid.cost_usd), 0))
-        .select_from(PromptUsage)
-        .join(paid, paid.id == PromptUsage.cached_from)
-        .where(PromptUsage.cached_from.is_not(None), since(days))
-    )
-    calls, tokens, usd = (await session.execute(query)).one()
+    spared = await reports.saved(session, days)
     return Saving(
         "response cache",
-        calls,
-        int(tokens or 0),
-        Decimal(usd or 0),
+        spared.calls,
+        spared.tokens.total,
+        spared.cost_usd,
         "What the calls took and cost whose answers were given again, once for each time. A first answer of "
         "unknown price counts as nothing.",
     )

@@ -54,11 +54,6 @@ def read_edits(body: str) -> list[Edit]:
     return found
 
 
-def write_edits(edits: list[Edit]) -> str:
-    """The body of a block that `read_edits` reads back."""
-    return "".join(f"{SEARCH}\n{one.search}{DIVIDER}\n{one.replace}{REPLACE}\n" for one in edits)
-
-
 def apply_edits(text: str, edits: list[Edit]) -> str:
     """The text with every edit, each found in the text as it was. Raises `BadEdit`.
 

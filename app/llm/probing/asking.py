@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
@@ -23,6 +22,7 @@ from app.llm.errors import (
 )
 from app.llm.probing.case import Case, Verdict, judge
 from app.llm.probing.figures import Asked
+from app.llm.sending import send
 from app.llm.spending import at_most, price, price_at_most
 from app.llm.survey import require_alive
 from app.llm.types import Answer, Backend, Call, CallKey, Message, Mode, Profile
@@ -71,7 +71,7 @@ class Asker:
             assert usage_id is not None  # noqa: S101 - only a call of a run finds its answer stored
             started = time.monotonic()
             try:
-                answer = await self._send(call)
+                answer = await send(self._settings, self._backend, call)
                 took = time.monotonic() - started
             except LLMError as error:
                 took = time.monotonic() - started
@@ -92,17 +92,6 @@ class Asker:
         if not isinstance(error, RequestRefused):
             await require_alive(self._backend)  # then it broke at the question alone
         return Asked(took, None, Verdict(), writable(error.message)[:500], ends_mode=True)
-
-    async def _send(self, call: Call) -> Answer:
-        profile = call.profile
-        deadline = profile.timeout_s or (
-            self._settings.api_timeout_s if profile.backend == "anthropic" else self._settings.local_timeout_s
-        )
-        try:
-            async with asyncio.timeout(deadline):
-                return await self._backend.answer(call)
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"no complete answer within {deadline:g} s") from error
 
     async def _settle(self, usage_id: int, record: CallRecord, result: Settlement) -> None:
         self._spend(result.cost)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.artifacts.registry import schema
 from app.llm.channels import CHANNELS, channel
-from app.llm.channels.edits import DIVIDER, REPLACE, SEARCH, Edit, apply_edits, read_edits, write_edits
+from app.llm.channels.edits import DIVIDER, REPLACE, SEARCH, Edit, apply_edits, read_edits
 from app.llm.channels.fences import write_block
 from app.llm.errors import InvalidAnswer
 from tests.unit.llm.channels.deliverables import CONTENTS, PATHS, deliverables
@@ -68,7 +68,7 @@ def test_an_edit_of_a_line_that_stands_once_changes_that_line_alone(
     lines[place] = "the only one"
     before = ending.join(lines) + ending * closed
     edit = Edit("the only one\n", "".join(f"{line}\n" for line in new))
-    assert read_edits(write_edits([edit])) == [edit]
+    assert read_edits(f"{SEARCH}\n{edit.search}{DIVIDER}\n{edit.replace}{REPLACE}\n") == [edit]
     wanted = ending.join([*lines[:place], *new, *lines[place + 1 :]]) + ending * closed
     assert apply_edits(before, [edit]) == wanted
 
