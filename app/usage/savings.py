@@ -89,7 +89,8 @@ async def _taken(session: AsyncSession, days: int) -> list[_Taken]:
 
 
 def _by_local(taken: Sequence[_Taken], known: Prices, profile: ModelProfile) -> Saving:
-    free = [one for one in taken if one.usd == 0 and one.backend != NOT_ASKED]
+    answered = [one for one in taken if one.tokens.total]  # a refused call of a paid model cost nothing, too
+    free = [one for one in answered if one.usd == 0 and one.backend != NOT_ASKED]
     each = [
         _base(one.plain, known, profile.backend, profile.model, profile.price_usd_per_mtok, one.day)
         for one in free

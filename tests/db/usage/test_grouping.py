@@ -112,6 +112,7 @@ async def test_what_local_models_and_caches_saved_is_reckoned_as_said(services: 
     claude = {"backend": "anthropic", "model": "claude-sonnet-5-5"}
     await call(database, "0", million, backend="ollama", model="qwen")
     await call(database, "0", million, backend="recorded", model="recorded")
+    await call(database, "0", Tokens(), backend="anthropic", model="claude-opus-5-5")
     first = await call(database, "0.3", Tokens(input=100_000, cache_read=1_000_000), **claude)
     for _ in range(2):
         await UsageRecorder(database).cached(replace(record(), **claude), first, {})
