@@ -20,6 +20,7 @@ from app.pipelines.definition import Definition, Phase
 from app.pipelines.route import Keyword, RouteSpec
 from app.pipelines.snapshot import (
     CascadePin,
+    GatePin,
     PhaseSpec,
     Policy,
     ProfilePin,
@@ -33,6 +34,7 @@ from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
 from app.tables import (
     ArtifactSchema,
+    Gate,
     ModelProfile,
     PhaseConfiguration,
     PipelineDefinition,
@@ -62,6 +64,8 @@ class ConfigurationSource(Protocol):
         """In the order in which they are looked for."""
 
     async def row_schema(self, session: AsyncSession, row_id: str) -> dict[str, Any]: ...
+
+    async def gate(self, session: AsyncSession, name: str) -> GatePin: ...
 
 
 class ConfigurationLoader:
@@ -116,6 +120,9 @@ class ConfigurationLoader:
             max_rework=phase.max_rework,
             needs=phase.needs,
             destination=phase.destination,
+            permits=phase.permits,
+            gates=tuple([await self._source.gate(session, name) for name in phase.gates]),
+            settings=phase.settings,
             limits=phase.limits,
         )
 
@@ -205,6 +212,12 @@ class RowSource:
             raise unknown("schema row", row_id, await session.scalars(select(ArtifactSchema.id)))
         return row.json_schema
 
+    async def gate(self, session: AsyncSession, name: str) -> GatePin:
+        row = await session.get(Gate, name)
+        if row is None:
+            raise unknown("gate", name, await session.scalars(select(Gate.name)))
+        return GatePin(name=row.name, kind=row.kind, files=tuple(row.files), settings=row.settings)
+
 
 def as_phase(row: PhaseConfiguration) -> Phase:
     return Phase.model_validate(
@@ -223,6 +236,9 @@ def as_phase(row: PhaseConfiguration) -> Phase:
             "max_rework": row.max_rework,
             "needs": row.needs,
             "destination": row.destination,
+            "permits": row.permits,
+            "gates": row.gates,
+            "settings": row.settings,
             "limits": row.limits,
         }
     )

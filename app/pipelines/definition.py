@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -15,6 +15,7 @@ from app.pipelines.snapshot import Limits
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
+ControlFile = Annotated[str, Field(min_length=1, max_length=500)]
 Permission = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9:._/-]{0,63}$")]
 
 
@@ -39,6 +40,12 @@ class Phase(BaseModel):
     """Permissions that somebody has to grant each run before the phase begins."""
     destination: Name | None = None
     """Where a phase of kind `deliver` sends what it reads."""
+    permits: tuple[ControlFile, ...] = ()
+    """Control files (paths or names) that an answer of the phase may write, after an approval."""
+    gates: tuple[Name, ...] = ()
+    """Gates beside those of the project, for a phase of kind `tests`."""
+    settings: dict[str, Any] = {}
+    """What only the kind knows, such as `argv` of a command; the kind checks it."""
     limits: Limits = Limits()
 
     @field_validator("artifact")
@@ -60,6 +67,9 @@ class Phase(BaseModel):
             route=self.route,
             destination=self.destination,
             inputs=self.inputs,
+            gates=self.gates,
+            permits=self.permits,
+            settings=self.settings,
         )
 
 
@@ -83,6 +93,7 @@ class Known:
     schemas: Collection[str]
     templates: Collection[str]
     destinations: Collection[str] = ()
+    gates: Collection[str] = ()
 
 
 def check_definition(definition: Definition, kinds: Mapping[str, PhaseKind], known: Known) -> None:
@@ -118,6 +129,7 @@ def _unknown_names(phase: Phase, known: Known) -> list[tuple[str, str]]:
         ("route", phase.route, known.routes),
         ("destination", phase.destination, known.destinations),
     ]
+    named += [("gates", name, known.gates) for name in phase.gates]
     return [
         (field, _no(field.replace("_", " "), name, names))
         for field, name, names in named
@@ -144,6 +156,10 @@ def _broken_order(phase: Phase, earlier: list[Phase]) -> list[tuple[str, str]]:
         faults.append(("on_reject", "work that is committed can not be sent back: no commit in between"))
     if phase.destination is not None and phase.kind != "deliver":
         faults.append(("destination", "only a phase of kind deliver sends something"))
+    if phase.gates and phase.kind != "tests":
+        faults.append(("gates", "only a phase of kind tests checks gates"))
+    if phase.permits and phase.apply is None:
+        faults.append(("permits", "only a phase that writes files (apply) can be permitted some"))
     if phase.artifact in made:
         faults.append(("artifact", f"an earlier phase makes {phase.artifact!r} already"))
     return faults

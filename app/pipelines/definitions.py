@@ -16,7 +16,7 @@ from app.pipelines.configuration import RowSource
 from app.pipelines.definition import Definition, Known, Phase, check_definition
 from app.pipelines.phases.kind import PhaseKind
 from app.prompts import store as prompts
-from app.tables import ArtifactSchema, Destination, PhaseConfiguration, PipelineDefinition, Route
+from app.tables import ArtifactSchema, Destination, Gate, PhaseConfiguration, PipelineDefinition, Route
 
 
 async def names(session: AsyncSession) -> Sequence[str]:
@@ -77,6 +77,7 @@ async def known(session: AsyncSession) -> Known:
         schemas=[*schema_names(), *(f"{PREFIX}{row}" for row in rows)],
         templates=list(shipped_templates()),
         destinations=(await session.scalars(select(Destination.name))).all(),
+        gates=(await session.scalars(select(Gate.name))).all(),
     )
 
 
@@ -98,5 +99,8 @@ def _row(definition: str, position: int, phase: Phase) -> PhaseConfiguration:
         max_rework=phase.max_rework,
         needs=list(phase.needs),
         destination=phase.destination,
+        permits=list(phase.permits),
+        gates=list(phase.gates),
+        settings=phase.settings,
         limits=phase.limits.model_dump(mode="json", exclude_defaults=True),
     )

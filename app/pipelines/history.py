@@ -11,8 +11,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from app.pipelines.phases.kind import Decided, ProjectSpec
-from app.tables import WaitReason
+from app.pipelines.phases.kind import Decided
+from app.pipelines.project import ProjectSpec
+from app.tables import MovedBase, TestAdapter, WaitReason
+from app.workspace.gates.gate import gate_of, removed
 
 ARTIFACTS = "SELECT name, body FROM artifacts WHERE pipeline_id = %s AND current ORDER BY id"
 REJECTIONS = """
@@ -35,7 +37,11 @@ IN_VAIN = """
 """
 
 PROJECT = """
-    SELECT name, path, test_command, python, protected_paths, permitted_paths FROM projects WHERE id = %s
+    SELECT id, name, path, test_command, python, protected_paths, permitted_paths, test_adapter,
+           setup_command, sandbox, push_to, on_moved_base, base_branch, gates,
+           (SELECT coalesce(jsonb_agg(to_jsonb(gate)), '[]') FROM gates AS gate
+            WHERE projects.gates ? gate.name) AS gate_rows
+    FROM projects WHERE id = %s
 """
 
 
@@ -88,11 +94,20 @@ async def project(connection: psycopg.AsyncConnection, project_id: int) -> Proje
         row = await (await cursor.execute(PROJECT, (project_id,))).fetchone()
     if row is None:
         return None
+    found = {gate["name"]: gate_of(gate) for gate in row["gate_rows"]}
     return ProjectSpec(
+        id=row["id"],
         name=row["name"],
         path=row["path"],
         test_command=tuple(row["test_command"]),
         python=row["python"],
         protected_paths=tuple(row["protected_paths"]),
         permitted_paths=tuple(row["permitted_paths"]),
+        test_adapter=TestAdapter(row["test_adapter"]),
+        setup_command=None if row["setup_command"] is None else tuple(row["setup_command"]),
+        sandbox=row["sandbox"],
+        gates=tuple(found.get(name) or removed(name) for name in row["gates"]),
+        push_to=row["push_to"],
+        on_moved_base=MovedBase(row["on_moved_base"]),
+        base_branch=row["base_branch"],
     )

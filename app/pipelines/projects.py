@@ -7,18 +7,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import Conflict, Invalid, unknown
-from app.tables import Pipeline, Project
+from app.tables import MovedBase, Pipeline, Project, TestAdapter
 from app.workspace.repository import head_commit, open_repository
+from app.workspace.sandbox.limits import SandboxLimits
 
 DEFAULT_TEST_COMMAND = ("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}")
 Pattern = Annotated[str, Field(min_length=1, max_length=500)]
+GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 class ProjectDraft(BaseModel):
@@ -30,12 +32,31 @@ class ProjectDraft(BaseModel):
     path: str = Field(min_length=1, max_length=4096)
     """Absolute path of the repository on this host."""
     base_branch: str | None = Field(None, max_length=200)
-    test_command: tuple[str, ...] = Field(DEFAULT_TEST_COMMAND, min_length=1)
-    """Argument vector; `{python}` and `{junit}` are replaced. It must write JUnit XML to `{junit}`."""
+    test_adapter: TestAdapter = TestAdapter.PYTEST
+    """What the test command is, and so how its result is read."""
+    test_command: tuple[str, ...] = DEFAULT_TEST_COMMAND
+    """Argument vector; `{python}` and `{junit}` are replaced. Empty only where the gates are the tests."""
     python: str | None = None
-    """Interpreter or virtual environment for the tests; None: the service's own."""
+    """Interpreter of the project's own environment; None: its `.venv`, or what the set-up command made."""
+    setup_command: tuple[str, ...] | None = Field(None, min_length=1)
+    """Argument vector that installs the dependencies into `{environment}`; a person permits each new one."""
+    sandbox: SandboxLimits = SandboxLimits()
+    """Limits of its commands that differ from the sandbox's own."""
+    gates: tuple[GateName, ...] = ()
+    """Names of the gates that every change has to pass before it is tested."""
+    push_to: str | None = Field(None, max_length=2000)
+    """URL (https or ssh) of the remote that gets the branches of runs; None: nothing is pushed."""
+    on_moved_base: MovedBase = MovedBase.KEEP
     protected_paths: tuple[Pattern, ...] = ()
     permitted_paths: tuple[Pattern, ...] = ()
+
+    @model_validator(mode="after")
+    def _tests_somehow(self) -> ProjectDraft:
+        if not self.test_command and self.test_adapter is not TestAdapter.GATES:
+            raise ValueError("test_command: only a project whose gates are its tests has none")
+        if self.test_adapter is TestAdapter.GATES and not self.gates:
+            raise ValueError("gates: a project whose gates are its tests needs at least one")
+        return self
 
 
 async def save(database: Database, draft: ProjectDraft) -> Project:
@@ -94,7 +115,13 @@ async def _check(draft: ProjectDraft) -> None:
     """Asks git, so no transaction is open meanwhile."""
     if not Path(draft.path).is_absolute():
         raise Invalid(f"the path of a project is absolute; got {draft.path!r}", place="path")
-    if not any("{junit}" in argument for argument in draft.test_command):
+    writes_junit = draft.test_adapter not in (
+        TestAdapter.GATES,
+        TestAdapter.UNITTEST,
+        TestAdapter.GO,
+        TestAdapter.MAVEN,
+    )
+    if writes_junit and not any("{junit}" in argument for argument in draft.test_command):
         raise Invalid(
             "the test command must write JUnit XML to {junit}, for example --junitxml={junit}",
             place="test_command",

@@ -15,6 +15,7 @@ from app.digests import digest
 from app.errors import NotFound
 from app.llm.request import Cascade, CascadeStep, Reason
 from app.llm.types import BackendName, CodeChannel, Profile, Schema, Think
+from app.workspace.gates.gate import GateSpec
 
 
 class Pinned(BaseModel):
@@ -137,6 +138,18 @@ class Limits(Pinned):
     """An answer whose `confidence` is lower goes on to the next profile of the cascade, if any."""
 
 
+class GatePin(Pinned):
+    """A gate as it was when the run was made."""
+
+    name: str
+    kind: str
+    files: tuple[str, ...]
+    settings: dict[str, Any] = {}
+
+    def spec(self) -> GateSpec:
+        return GateSpec(self.name, self.kind, self.files, self.settings)
+
+
 class PhaseSpec(Pinned):
     """One phase of a run."""
 
@@ -159,6 +172,12 @@ class PhaseSpec(Pinned):
     """Permissions that somebody has to grant the run before the phase begins."""
     destination: str | None = None
     """Where the phase sends what it reads; its address and keys stay live."""
+    permits: tuple[str, ...] = ()
+    """Control files that an answer may write, after an approval."""
+    gates: tuple[GatePin, ...] = ()
+    """Checked beside those of the project."""
+    settings: dict[str, Any] = {}
+    """What only the kind of the phase knows."""
 
 
 class Snapshot(Pinned):

@@ -22,7 +22,8 @@ from app.pipelines.journal import entries
 from app.pipelines.keeper import Kept
 from app.pipelines.moves import Move, Standing, Wishes, after
 from app.pipelines.performing import DATABASE_LOST, LOCAL_FAULT, failure, perform
-from app.pipelines.phases.kind import PhaseContext, PhaseResult, ProjectSpec
+from app.pipelines.phases.kind import PhaseContext, PhaseResult
+from app.pipelines.project import ProjectSpec
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.pipelines.snapshots import UnreadableSnapshot
 from app.pipelines.work import Work

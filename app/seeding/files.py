@@ -21,6 +21,7 @@ from app.rendering.environment import Sandbox
 from app.rendering.filling import compiled
 from app.seeding.references import check_references, wrong
 from app.seeding.values import (
+    GateSeed,
     LimitName,
     LimitSeed,
     Name,
@@ -59,6 +60,7 @@ def load_seeds(root: Path = SEEDS) -> Seeds:
         ],
         limits=_read(root / "limits.yaml", dict[LimitName, LimitSeed]),
         schemas=_read(root / "schemas.yaml", dict[Name, SchemaSeed]),
+        gates=_read(root / "gates.yaml", dict[Name, GateSeed]),
     )
     check_references(root, seeds)
     return seeds

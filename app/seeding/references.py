@@ -13,6 +13,8 @@ from app.llm.types import JSON
 from app.pipelines.definition import Definition
 from app.pipelines.route import ANYTHING, check_route
 from app.seeding.values import Seeds
+from app.workspace.gates import check_gate
+from app.workspace.gates.gate import GateSpec
 
 
 def check_references(root: Path, seeds: Seeds) -> None:
@@ -31,6 +33,11 @@ def check_references(root: Path, seeds: Seeds) -> None:
     for name in seeds.limits:
         kind, _, subject = name.partition(":")
         _check(root / "limits.yaml", name, subject, backends if kind == "backend" else seeds.profiles)
+    for name, gate in seeds.gates.items():
+        try:
+            check_gate(GateSpec(name, gate.kind, gate.files, gate.settings))
+        except WorkbenchError as error:
+            raise wrong(root / "gates.yaml", name, error.message) from error
     for name, definition in seeds.definitions.items():
         _check_definition(root / f"pipelines/{name}.yaml", definition, seeds)
 
@@ -49,6 +56,8 @@ def _check_definition(path: Path, definition: Definition, seeds: Seeds) -> None:
         for name in phase.inputs:
             _check(path, f"{at}.inputs", name, artifacts)
         _check(path, f"{at}.on_reject", phase.on_reject, earlier)
+        for name in phase.gates:
+            _check(path, f"{at}.gates", name, seeds.gates)
         earlier.append(phase.name)
         artifacts += [phase.artifact] if phase.artifact else []
 

@@ -22,6 +22,7 @@ from app.tables import (
     ArtifactSchema,
     Base,
     CallLimit,
+    Gate,
     ModelProfile,
     PipelineDefinition,
     RolePrompt,
@@ -54,6 +55,7 @@ async def seed(database: Database, seeds: Seeds, kinds: Mapping[str, PhaseKind])
         await _routes(session, seeds, report)
         await _keywords(session, seeds, report)
         await _limits(session, seeds, report)
+        await _gates(session, seeds, report)
         await _definitions(session, seeds, kinds, report)
     return report
 
@@ -93,6 +95,11 @@ async def _keywords(session: AsyncSession, seeds: Seeds, report: Report) -> None
 async def _limits(session: AsyncSession, seeds: Seeds, report: Report) -> None:
     for name, item in seeds.limits.items():
         await _upsert(session, CallLimit, "name", name, item.model_dump(), report)
+
+
+async def _gates(session: AsyncSession, seeds: Seeds, report: Report) -> None:
+    for name, item in seeds.gates.items():
+        await _upsert(session, Gate, "name", name, item.model_dump(mode="json"), report)
 
 
 async def _upsert(

@@ -11,6 +11,7 @@ from app.errors import unknown
 from app.llm.types import Profile
 from app.pipelines.definition import Definition
 from app.pipelines.route import Keyword, RouteSpec
+from app.pipelines.snapshot import GatePin
 from app.prompts.prompt import Prompt
 from app.seeding.values import PromptSeed, Seeds
 
@@ -51,6 +52,12 @@ class FileSource:
         if row_id not in self._seeds.schemas:
             raise unknown("schema row", row_id, self._seeds.schemas)
         return self._seeds.schemas[row_id].json_schema
+
+    async def gate(self, session: AsyncSession, name: str) -> GatePin:
+        if name not in self._seeds.gates:
+            raise unknown("gate", name, self._seeds.gates)
+        seed = self._seeds.gates[name]
+        return GatePin(name=name, kind=seed.kind, files=seed.files, settings=dict(seed.settings))
 
 
 def prompt_of(seed: PromptSeed) -> Prompt:

@@ -66,6 +66,13 @@ class SchemaSeed(Seed):
     json_schema: dict[str, JSON]
 
 
+class GateSeed(Seed):
+    kind: Name
+    description: str = Field(min_length=1)
+    files: tuple[str, ...] = Field(min_length=1)
+    settings: dict[str, JSON] = {}
+
+
 class ProbeSeed(Seed):
     """One question of a probe."""
 
@@ -89,3 +96,4 @@ class Seeds:
     """In the order in which they are looked for."""
     limits: Mapping[str, LimitSeed]
     schemas: Mapping[str, SchemaSeed]
+    gates: Mapping[str, GateSeed]

@@ -1,6 +1,6 @@
 """Every table of the service; importing this folder fills the metadata."""
 
-from app.tables.artifact import Artifact
+from app.tables.artifact import Artifact, RunFile
 from app.tables.base import Base
 from app.tables.batch import Batch, BatchItem, BatchState, ItemState
 from app.tables.budget import Budget, ModelPrice
@@ -15,6 +15,7 @@ from app.tables.definition import (
     PipelineDefinition,
 )
 from app.tables.delivery import AdapterName, Delivery, DeliveryState, Destination
+from app.tables.gate import Gate
 from app.tables.limit import CallLimit, CallRate, CallSlot
 from app.tables.pipeline import (
     Asked,
@@ -24,11 +25,13 @@ from app.tables.pipeline import (
     PhaseRun,
     Pipeline,
     Priority,
+    Push,
+    PushState,
     State,
     Target,
 )
 from app.tables.profile import CodeForm, ModelProfile, Route, RouteKeyword, Thinking
-from app.tables.project import Project
+from app.tables.project import MovedBase, Project, TestAdapter, TestBaseline
 from app.tables.prompt import RolePrompt, RolePromptLabel
 from app.tables.request import IdempotentRequest
 from app.tables.schedule import Missed, Schedule, ScheduleTick, TickOutcome
@@ -65,6 +68,7 @@ __all__ = [
     "DeliveryState",
     "Destination",
     "Event",
+    "Gate",
     "IdempotentRequest",
     "ItemState",
     "Missed",
@@ -72,6 +76,7 @@ __all__ = [
     "ModelCapability",
     "ModelPrice",
     "ModelProfile",
+    "MovedBase",
     "Outcome",
     "PhaseConfiguration",
     "PhaseRun",
@@ -80,14 +85,19 @@ __all__ = [
     "Priority",
     "Project",
     "PromptUsage",
+    "Push",
+    "PushState",
     "RolePrompt",
     "RolePromptLabel",
     "Route",
     "RouteKeyword",
+    "RunFile",
     "Schedule",
     "ScheduleTick",
     "State",
     "Target",
+    "TestAdapter",
+    "TestBaseline",
     "Thinking",
     "TickOutcome",
     "TokenRole",

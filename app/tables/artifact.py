@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.tables.base import DIGEST, JSON, Base, CreatedAt
+from app.tables.base import DIGEST, JSON, Base, CreatedAt, is_digest
 
 
 class Artifact(Base):
@@ -44,4 +44,18 @@ class Artifact(Base):
     """The artifact of the run that this one retries."""
     edited_by: Mapped[str | None]
     """Who gave it to the run in place of what a phase made."""
+    created_at: Mapped[CreatedAt]
+
+
+class RunFile(Base):
+    """A file that is no text, such as a screenshot; an artifact names it by its digest."""
+
+    __tablename__ = "run_files"
+    __table_args__ = (is_digest("sha256"),)
+
+    pipeline_id: Mapped[UUID] = mapped_column(ForeignKey("pipelines.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    media_type: Mapped[str]
+    data: Mapped[bytes]
     created_at: Mapped[CreatedAt]

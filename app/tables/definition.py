@@ -72,6 +72,12 @@ class PhaseConfiguration(Base):
     """Where the phase sends what it reads."""
     needs: Mapped[list[JSON]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
     """Permissions that somebody has to grant each run before the phase begins."""
+    permits: Mapped[list[JSON]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
+    """Control files that an answer of the phase may write, after an approval."""
+    gates: Mapped[list[JSON]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
+    """Names of gates beside those of the project; for a phase of kind `tests`."""
+    settings: Mapped[dict[str, JSON]] = mapped_column(JSONB, default=dict, server_default=text("'{}'"))
+    """What only the kind of the phase knows, such as `argv` of a command."""
     limits: Mapped[dict[str, JSON]] = mapped_column(JSONB)
     edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

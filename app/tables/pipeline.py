@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.tables.base import JSON, Base, CreatedAt, members_of
+from app.tables.base import JSON, Base, CreatedAt, members_of, one_of
 
 
 class State(StrEnum):
@@ -47,6 +47,13 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     """It asked for something; another try goes on once that is decided."""
     CANCELLED = "cancelled"
+
+
+class PushState(StrEnum):
+    """Whether a commit has left this host."""
+
+    PUSHED = "pushed"
+    COMMITTED_NOT_PUSHED = "committed_not_pushed"
 
 
 class Asked(StrEnum):
@@ -210,3 +217,21 @@ class CommitIntent(Base):
     """`{path, content}` of every file in the commit."""
     committed_at: Mapped[CreatedAt]
     """Author and committer date: the same hash every time."""
+
+
+class Push(Base):
+    """Where the commit of a run was sent, or is to be sent again."""
+
+    __tablename__ = "pushes"
+    __table_args__ = (one_of("state", PushState, "state_is_known"),)
+
+    pipeline_id: Mapped[UUID] = mapped_column(ForeignKey("pipelines.id"), primary_key=True)
+    url: Mapped[str]
+    """Without credentials."""
+    branch: Mapped[str]
+    commit: Mapped[str]
+    state: Mapped[str]
+    error: Mapped[str | None]
+    """Why the last attempt failed."""
+    attempts: Mapped[int]
+    updated_at: Mapped[CreatedAt]

@@ -16,6 +16,35 @@ class FailingTest(Document):
     message: str = Field(description="Why it failed, shortened")
 
 
+class GateFinding(Document):
+    """One thing that a gate found wrong."""
+
+    message: str = Field(description="What is wrong")
+    path: str | None = Field(description="File; null: the change as a whole")
+    line: int | None = Field(description="Line in the file")
+
+
+class GateFile(Document):
+    """A file that a gate kept, such as a screenshot."""
+
+    name: str = Field(description="Name of the file")
+    media_type: str = Field(description="Like image/png")
+    sha256: str = Field(description="Its digest, under which it is stored with the run")
+
+
+class GateReport(Document):
+    """What one gate said of the change."""
+
+    name: str = Field(description="Name of the gate")
+    kind: str = Field(description="How it checks")
+    outcome: Literal["passed", "failed", "missing"] = Field(description="missing: its tool is not there")
+    reason: str = Field(description="Why, in one sentence")
+    findings: list[GateFinding] = Field(description="What is wrong")
+    findings_total: int = Field(description="Findings, with those that are not listed", ge=0)
+    files: list[GateFile] = Field(description="What it kept")
+    duration_s: float = Field(description="Seconds it took", ge=0)
+
+
 class TestResults(Document):
     """The verdict comes from the JUnit report, not from the exit code alone."""
 
@@ -33,3 +62,4 @@ class TestResults(Document):
     ended: str = Field(description="How the command ended, like exit, timeout or memory")
     duration_s: float = Field(description="Seconds the command took", ge=0)
     output_tail: str = Field(description="End of what the command printed")
+    gates: list[GateReport] = Field(default=[], description="What was checked before the tests")

@@ -8,23 +8,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.digests import digest
+from app.pipelines.project import ProjectSpec
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.tables import Decision, Outcome, Priority, WaitReason
 
 JSON = Any
 """A plain JSON value."""
-
-
-@dataclass(frozen=True)
-class ProjectSpec:
-    """The repository a run works on, as it is configured now."""
-
-    name: str
-    path: str
-    test_command: tuple[str, ...]
-    python: str | None
-    protected_paths: tuple[str, ...]
-    permitted_paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -136,6 +125,9 @@ class Draft:
     route: str | None
     destination: str | None = None
     inputs: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    permits: tuple[str, ...] = ()
+    settings: Mapping[str, JSON] = field(default_factory=dict)
 
 
 class PhaseKind(Protocol):

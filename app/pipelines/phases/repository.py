@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.pipelines.phases.kind import ProjectSpec
+from app.pipelines.project import ProjectSpec
 from app.workspace.repository import Repository, open_repository
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from pydantic import BaseModel, ConfigDict, Field
 
 MIB = 1024 * 1024
 
@@ -31,6 +33,33 @@ class Limits:
     open_files: int = 256
     output_bytes: int = MIB
     """How much of the end of the output is kept; the rest is read and dropped."""
+
+
+class SandboxLimits(BaseModel):
+    """What a project's commands may use where that differs from the sandbox's own. None: as it is there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    wall_s: float | None = Field(None, gt=0, le=86_400)
+    cpu_s: int | None = Field(None, gt=0, le=86_400)
+    """Per process."""
+    memory_mb: int | None = Field(None, ge=64, le=1024 * 1024)
+    """Resident memory of all processes together."""
+    address_space_mb: int | None = Field(None, ge=256, le=64 * 1024 * 1024)
+    processes: int | None = Field(None, ge=4, le=32_768)
+    file_mb: int | None = Field(None, ge=1, le=1024 * 1024)
+    work_mb: int | None = Field(None, ge=16, le=1024 * 1024)
+    """The throw-away copy of the source with all that the command adds to it."""
+    files: int | None = Field(None, ge=100, le=100_000_000)
+    open_files: int | None = Field(None, ge=32, le=1024 * 1024)
+
+    def over(self, limits: Limits) -> Limits:
+        """The limits with these in place of their own."""
+        given = self.model_dump(exclude_none=True)
+        sizes = {name for name in given if name.endswith("_mb")}
+        changes = {name: value for name, value in given.items() if name not in sizes}
+        changes |= {f"{name.removesuffix('_mb')}_bytes": given[name] * MIB for name in sizes}
+        return replace(limits, **changes)
 
 
 def prlimit(program: str, limits: Limits) -> list[str]:

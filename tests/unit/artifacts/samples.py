@@ -125,6 +125,7 @@ TEST_RESULTS: dict[str, Any] = {
     "ended": "exit",
     "duration_s": 1.5,
     "output_tail": "3 passed, 1 skipped in 0.02s",
+    "gates": [],
 }
 
 COMMIT: dict[str, Any] = {

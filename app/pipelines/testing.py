@@ -1,0 +1,139 @@
+"""Tests one change of a project: its gates first, then its test command, both in the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.pipelines.project import ProjectSpec
+from app.workspace.files import SourceFile
+from app.workspace.gates import run_gates
+from app.workspace.gates.gate import FINDINGS, Bench, GateResult, GateSpec
+from app.workspace.repository import Repository
+from app.workspace.sandbox.execution import Command, Execution, SandboxUnavailable
+from app.workspace.sandbox.limits import Limits, SandboxLimits
+from app.workspace.sandbox.sandbox import Sandbox
+from app.workspace.sandbox.unsandboxed import NotTheDemo, run_unsandboxed
+from app.workspace.sandbox.verdict import Verdict, judge
+from app.workspace.workspace import rebuild
+
+
+@dataclass(frozen=True)
+class TestJob:
+    """One change to test."""
+
+    __test__ = False  # its name would make pytest collect it
+
+    repository: Repository
+    base_commit: str
+    files: tuple[SourceFile, ...]
+    """All files of the run."""
+    folder: Path
+    """Where the workspace is built."""
+    project: ProjectSpec
+    wall_s: float
+    gates: tuple[GateSpec, ...] = ()
+    """Beside those of the project."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the gates and the tests said. A gate that does not pass leaves the tests unrun."""
+
+    verdict: Verdict
+    gates: tuple[GateResult, ...] = ()
+    unsandboxed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of the artifact `test_results`."""
+        return {**self.verdict.as_json(), "gates": [_gate(one) for one in self.gates]}
+
+    def issues(self) -> tuple[dict[str, str], ...]:
+        """What is wrong, for the next round's prompt."""
+        if self.verdict.outcome == "passed":
+            return ()
+        found = [
+            {"source": f"gate {gate.name}", "text": finding}
+            for gate in self.gates
+            if gate.outcome != "passed"
+            for finding in [one.as_text() for one in gate.findings[:FINDINGS]] or [gate.reason]
+        ]
+        found += [{"source": "test", "text": f"{test.name}: {test.message}"} for test in self.verdict.failing]
+        tail = {"source": "test", "text": f"{self.verdict.reason}\n{self.verdict.output_tail[-1500:]}"}
+        return tuple(found) or (tail,)
+
+
+class TestBench:
+    """Rebuilds the workspace and tests it; what the commands write is thrown away."""
+
+    __test__ = False
+
+    def __init__(self, sandbox: Sandbox, python: Path, demo_digests: Mapping[str, Collection[str]]) -> None:
+        self._sandbox = sandbox
+        self._python = python
+        self._demo_digests = demo_digests
+
+    async def test(self, job: TestJob) -> Tested:
+        """Raises `SandboxUnavailable`, `UnsafePath` for a file that is protected by now."""
+        await rebuild(
+            job.repository,
+            job.base_commit,
+            job.folder,
+            job.files,
+            protected=job.project.protected_paths,
+            permitted=frozenset(job.project.permitted_paths),
+        )
+        gates = await self._gates(job)
+        if any(gate.outcome != "passed" for gate in gates):
+            return Tested(_stopped(gates), gates)
+        execution = await self._execute(job)
+        verdict = await asyncio.to_thread(judge, execution)
+        return Tested(verdict, gates, execution.unsandboxed)
+
+    async def _gates(self, job: TestJob) -> tuple[GateResult, ...]:
+        specs = (*job.project.gates, *job.gates)
+        changed = [file.path for file in job.files]
+        bench = Bench(self._sandbox, self._limits(job), self._interpreter(job.project))
+        return await run_gates(specs, job.folder, changed, bench)
+
+    async def _execute(self, job: TestJob) -> Execution:
+        command = Command(job.project.test_command, python=self._interpreter(job.project))
+        limits = self._limits(job)
+        try:
+            return await self._sandbox.run(job.folder, command, limits)
+        except SandboxUnavailable as missing:
+            try:
+                return await run_unsandboxed(job.folder, command, limits, self._demo_digests)
+            except NotTheDemo:
+                raise missing from None
+
+    def _limits(self, job: TestJob) -> Limits:
+        return SandboxLimits.model_validate(job.project.sandbox).over(Limits(wall_s=job.wall_s))
+
+    def _interpreter(self, project: ProjectSpec) -> Path:
+        return Path(project.python) if project.python else self._python
+
+
+def _stopped(gates: Sequence[GateResult]) -> Verdict:
+    """The tests did not run: a gate speaks against the change, or could not be asked."""
+    stopped = [gate for gate in gates if gate.outcome != "passed"]
+    said = "; ".join(f"{gate.name}: {gate.reason}" for gate in stopped)
+    return Verdict(outcome="failed", reason=f"the tests did not run, because of the gates: {said}")
+
+
+def _gate(result: GateResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "kind": result.kind,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "findings": [
+            {"message": one.message, "path": one.path, "line": one.line} for one in result.findings[:FINDINGS]
+        ],
+        "findings_total": len(result.findings),
+        "files": [],
+        "duration_s": round(result.duration_s, 3),
+    }
