@@ -40,3 +40,16 @@ def storable(document: Any) -> Any:
     if isinstance(document, (list, tuple)):
         return [storable(value) for value in document]
     return document
+
+
+def as_stored(value: Any) -> Any:
+    """The value with the keys of its objects in the order in which Postgres gives them back from `jsonb`.
+
+    What is computed from a value must not depend on whether it was read again meanwhile.
+    """
+    if isinstance(value, dict):
+        ordered = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: as_stored(value[key]) for key in ordered}
+    if isinstance(value, list):
+        return [as_stored(one) for one in value]
+    return value

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from app.db import LOST, patiently
+from app.digests import as_stored
 from app.pipelines import checkpoints, history, waits
 from app.pipelines.attempts import never_ended
 from app.pipelines.checkpoints import AskedMeanwhile, Checkpoint, Ended, Written
@@ -149,7 +150,8 @@ class Walk:
                 result = failure("internal", words[:500], {})
         move = checkpoint.move
         if result.artifact is not None and spec.artifact is not None:
-            self._history.artifacts[spec.artifact] = result.artifact
+            # a prompt made of it must be the same after a crash, when it is read: its answer is found by that
+            self._history.artifacts[spec.artifact] = as_stored(result.artifact)
         self._at = move.at
         self._plan_again(result)
         self._survived()
