@@ -14,6 +14,12 @@ def told(event: Event) -> list[Part]:
         case "path_refused":
             what = one_line(f"{event.data.get('path')!r}: {event.data.get('reason') or 'not allowed'}")
             return [("refused to write ", "yellow"), what, "; the model is told"]
+        case "item":
+            return [
+                ("item ", "dim"),
+                data.get("item", ""),
+                f" done ({data.get('number')} of {data.get('of')})",
+            ]
         case "pause_requested":
             return [("pauses after this phase", "yellow")]
         case "pause_taken_back":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.artifacts.registry import artifact_name
 from app.errors import Invalid
+from app.pipelines.code import CODE_ARTIFACT
 from app.pipelines.phases.kind import Draft, PhaseKind
 from app.pipelines.snapshot import Limits
 
@@ -160,7 +161,8 @@ def _broken_order(phase: Phase, earlier: list[Phase]) -> list[tuple[str, str]]:
         faults.append(("gates", "only a phase of kind tests checks gates"))
     if phase.permits and phase.apply is None:
         faults.append(("permits", "only a phase that writes files (apply) can be permitted some"))
-    if phase.artifact in made:
+    grows = phase.apply is not None and phase.artifact == CODE_ARTIFACT
+    if phase.artifact in made and not grows:  # each phase that writes files adds to the code
         faults.append(("artifact", f"an earlier phase makes {phase.artifact!r} already"))
     return faults
 

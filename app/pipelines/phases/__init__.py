@@ -17,6 +17,7 @@ from app.pipelines.phases.deliver import DeliverPhase
 from app.pipelines.phases.event import EventPhase
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.phases.llm import LlmPhase
+from app.pipelines.phases.map import MapPhase
 from app.pipelines.phases.tests import TestsPhase
 from app.pipelines.testing import TestBench
 from app.rendering.renderer import Renderer
@@ -46,6 +47,7 @@ KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
     "deliver": lambda tools: DeliverPhase(Sender(tools.database, os.environ)),
     "event": lambda tools: EventPhase(),
     "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
+    "map": lambda tools: MapPhase(LlmPhase(tools.caller, tools.renderer, tools.state_dir)),
     "tests": lambda tools: TestsPhase(
         TestBench(tools.sandbox, tools.python, tools.demo_digests), tools.state_dir
     ),

@@ -17,6 +17,7 @@ from app.pipelines.code import files_of
 from app.pipelines.leases import Lease
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
+from app.pipelines.phases.settings import NoSettings, faults_of
 from app.pipelines.snapshot import Snapshot
 from app.rendering.renderer import Renderer
 from app.tables import CommitIntent, Outcome
@@ -68,7 +69,7 @@ class CommitPhase:
         )
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        return [
+        return faults_of(NoSettings, draft.settings) + [
             (field, "a phase of kind commit needs one")
             for field in ("artifact", "schema")
             if getattr(draft, field) is None

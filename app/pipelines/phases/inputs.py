@@ -47,6 +47,7 @@ SAMPLE: dict[str, Any] = {
     "issues": [{"source": "qa", "text": "an issue"}],
     "round": 1,
     "item": "",
+    "instruction": "",
     "errors": ["title: field required"],
     "subject": "s",
     "criteria": ["c"],
@@ -69,7 +70,8 @@ async def variables(context: PhaseContext, names: Iterable[str]) -> dict[str, JS
         "test_results": _constant(context.artifacts.get("test_results")),
         "issues": _constant([dict(issue) for issue in context.issues]),
         "round": _constant(context.round),
-        "item": _constant(""),
+        "instruction": _constant(context.spec.settings.get("instruction", "")),
+        "item": _constant(context.item.body if context.item else ""),
     }
     return {name: await known[name]() for name in names if name in known}
 
@@ -94,7 +96,7 @@ async def _baseline(context: PhaseContext) -> JSON:
     if context.project is None or context.base_commit is None:
         return {"files": [], "map": [], "map_total": 0, "left_out": [], "left_out_total": 0}
     repository = await repository_of(context.project)
-    named = [part["file_path"] for part in context.artifacts.get("architecture", {}).get("components", ())]
+    named = _named(context)
     found = await baseline_code(repository, context.base_commit, _budget(context), first=named)
     body = found.overlay(files_of(context.artifacts.get("code"))).as_json()
     await context.progress(
@@ -106,6 +108,13 @@ async def _baseline(context: PhaseContext) -> JSON:
         },
     )
     return body
+
+
+def _named(context: PhaseContext) -> list[str]:
+    """The files that the architecture names; those of the item that is asked for come first."""
+    components = context.artifacts.get("architecture", {}).get("components", ())
+    own = context.item.body if context.item else None
+    return [part["file_path"] for part in sorted(components, key=lambda part: part != own)]
 
 
 def _budget(context: PhaseContext) -> int:

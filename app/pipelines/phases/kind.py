@@ -65,6 +65,15 @@ class Decided:
 
 
 @dataclass(frozen=True)
+class Item:
+    """One part of a `map`."""
+
+    key: str
+    """Known by it in the ledger, in events and in recordings."""
+    body: JSON
+
+
+@dataclass(frozen=True)
 class PhaseContext:
     """All that a phase may know."""
 
@@ -92,6 +101,8 @@ class PhaseContext:
     """A person had the run made anew: what was answered before is not what is wanted."""
     decisions: tuple[Decided, ...] = ()
     """What was decided about what the run asked for so far."""
+    item: Item | None = None
+    """The part that is asked for; None: the phase as a whole."""
 
     def decided(self, reason: WaitReason, subject: str, round_: int = 0) -> Decided | None:
         """None: nobody has decided that yet."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.artifacts.schemas.qa import check_consistent
 from app.digests import digest
 from app.errors import Invalid, WorkbenchError
 from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
-from app.llm.request import Accept, NotAccepted
+from app.llm.request import Accept, NotAccepted, Reply
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.request import request_of
+from app.pipelines.phases.settings import faults_of
 from app.rendering.renderer import Renderer
 from app.tables import Decision, Outcome, WaitReason
 from app.usage.budget import BudgetExceeded
@@ -23,6 +27,15 @@ from app.workspace.files import UnsafePath
 from app.workspace.workspace import apply_files, rebuild, workspace_folder
 
 REVIEW_SCHEMA = "QADeliverable"
+
+
+class LlmSettings(BaseModel):
+    """What a question takes in `settings`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    instruction: str = Field("", max_length=10_000)
+    """What this phase is to do, for a prompt that several phases share: its variable `instruction`."""
 
 
 class LlmPhase:
@@ -38,16 +51,9 @@ class LlmPhase:
 
         An account without credit and a budget that is used up are waited for.
         """
-        spec = context.spec
-        if context.round and spec.limits.cache:
-            await self._caller.forget(context.pipeline_id, spec.name)
-        request = replace(await request_of(context, self._renderer), accept=self._accept(context))
-        try:
-            reply = await self._caller.ask(request)
-        except OutOfCredit as error:
-            raise Waiting(_budget(context, request.profile.backend, error)) from error
-        except BudgetExceeded as error:
-            raise Waiting(_budget(context, error.details["name"], error)) from error
+        if context.round and context.spec.limits.cache:
+            await self._caller.forget(context.pipeline_id, context.spec.name)
+        reply = await self.ask(context, asyncio.Lock())
         detail = {"model": reply.model, "profile": reply.profile}
         if reply.reason is not None:
             detail["reason"] = reply.reason
@@ -57,26 +63,46 @@ class LlmPhase:
         outcome = Outcome.REJECTED if body.get("passed") is False else Outcome.PASSED
         return PhaseResult(outcome, artifact=body, issues=_issues(context.spec.name, body), detail=detail)
 
+    async def ask(self, context: PhaseContext, writing: asyncio.Lock) -> Reply:
+        """One question. Answers that come at the same time use the workspace one after the other.
+
+        Raises `Waiting` for an account without credit and a budget that is used up.
+        """
+        accept = self._accept(context)
+
+        async def one_by_one(body: JSON) -> None:
+            async with writing:
+                await accept(body)
+
+        request = await request_of(context, self._renderer)
+        try:
+            return await self._caller.ask(replace(request, accept=one_by_one))
+        except OutOfCredit as error:
+            raise Waiting(_budget(context, request.profile.backend, error)) from error
+        except BudgetExceeded as error:
+            raise Waiting(_budget(context, error.details["name"], error)) from error
+
     def check(self, draft: Draft) -> list[tuple[str, str]]:
         faults = [
             (field, "a phase of kind llm needs one")
             for field in ("role", "schema", "artifact", "route")
             if getattr(draft, field) is None
         ]
+        faults += faults_of(LlmSettings, draft.settings)
         if draft.apply and draft.schema not in (CODE_SCHEMA, "CodeDeliverable"):
             faults.append(("apply", f"only a {CODE_SCHEMA} has files to write"))
         if draft.apply and draft.artifact not in (CODE_ARTIFACT, None):
             faults.append(("artifact", f"files are tested and committed from the artifact {CODE_ARTIFACT!r}"))
         return faults
 
-    def _accept(self, context: PhaseContext) -> Accept | None:
+    def _accept(self, context: PhaseContext) -> Accept:
         if context.spec.apply == "workspace":
-            return lambda body: self._write(context, body)
+            return lambda body: self.write(context, body)
         if context.spec.output and context.spec.output.name == REVIEW_SCHEMA:
             return lambda body: _check_review(context, body)
-        return None
+        return _nothing
 
-    async def _write(self, context: PhaseContext, body: JSON) -> None:
+    async def write(self, context: PhaseContext, body: JSON) -> None:
         """The files go to a fresh workspace, all or none; a refused path is told to the model."""
         if context.project is None or context.base_commit is None:
             raise Invalid("a phase that writes files needs a project", place=context.spec.name)
@@ -97,6 +123,10 @@ class LlmPhase:
         except UnsafePath as refused:
             await context.progress("path_refused", {"phase": context.spec.name, **refused.details})
             raise NotAccepted([f"{refused.code}: {refused.message}"]) from refused
+
+
+async def _nothing(body: JSON) -> None:
+    """Its schema was all that the answer had to meet."""
 
 
 async def _check_review(context: PhaseContext, body: JSON) -> None:

@@ -104,5 +104,6 @@ def _key(context: PhaseContext) -> CallKey:
         epic=context.epic_description,
         definition=context.snapshot.definition,
         phase=context.spec.name,
+        item=context.item.key if context.item else "",
         round=context.round,
     )

@@ -8,6 +8,7 @@ from app.errors import Invalid
 from app.pipelines.code import files_of
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
+from app.pipelines.phases.settings import NoSettings, faults_of
 from app.pipelines.testing import TestBench, TestJob
 from app.tables import Outcome
 from app.workspace.workspace import workspace_folder
@@ -47,7 +48,7 @@ class TestsPhase:
         )
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        return [
+        return faults_of(NoSettings, draft.settings) + [
             (field, "a phase of kind tests needs one")
             for field in ("artifact", "schema")
             if getattr(draft, field) is None
