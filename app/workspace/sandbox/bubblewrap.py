@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.execution import InterpreterUnusable, SandboxUnavailable
 from app.workspace.sandbox.interpreter import Layout
-from app.workspace.sandbox.limits import MIB, RESULT_BYTES, Limits, prlimit
+from app.workspace.sandbox.limits import RESULT_BYTES, Limits, prlimit
 from app.workspace.sandbox.system_user import SystemUser
 
 HOME = "/home/sbx"
@@ -29,6 +30,17 @@ ETC = {
     "/etc/group": "sandbox:x:1000:\nnogroup:x:65534:\n",
     "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
 }
+
+READ_ONLY = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
+NETWORKED = (
+    "/etc/resolv.conf",
+    "/etc/nsswitch.conf",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/etc/pip.conf",
+)
+"""Shown too where the network is open: names, certificates, and where this host gets its packages from."""
 
 STAGE_SCRIPT = """
 set -e
@@ -125,6 +137,7 @@ def options(
     layout: Layout,
     staged: bool,
     limits: Limits,
+    access: Access,
     env: Mapping[str, str],
     seccomp: int,
     info: int,
@@ -133,10 +146,10 @@ def options(
     """bubblewrap's options and the file descriptors that they name; `files` closes those made here."""
     data = {path: data_file(path, text.encode(), files) for path, text in ETC.items()}
     work = work_folder(layout)
-    parts = [*_isolation(), *_variables(env), *_system(), *_devices()]
+    parts = [*_isolation(access), *_variables(env), *_system(access), *_devices(limits)]
     parts += [part for path, fd in data.items() for part in ("--ro-bind-data", str(fd), path)]
-    parts += [*_scratch("/tmp", 64 * MIB), *_scratch(HOME, 64 * MIB), *_scratch(OUT, 2 * RESULT_BYTES)]  # noqa: S108
-    parts += _scratch(work, limits.work_bytes)
+    parts += [*_scratch("/tmp", limits.tmp_bytes), *_scratch(HOME, limits.home_bytes)]  # noqa: S108
+    parts += [*_scratch(OUT, 2 * RESULT_BYTES), *_scratch(work, limits.work_bytes)]
     parts += _interpreter(layout, staged)  # after the scratch folders: a mount over its parent would hide it
     parts += ["--remount-ro", "/", "--chdir", work, "--seccomp", str(seccomp), "--info-fd", str(info)]
     return parts, [*data.values(), seccomp, info]
@@ -181,8 +194,9 @@ def _open_folder(path: Path) -> None:
         path.chmod(0o755)
 
 
-def _isolation() -> list[str]:
-    spaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+def _isolation(access: Access) -> list[str]:
+    spaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"]
+    spaces += [] if access.network else ["--unshare-net"]
     nested = ["--unshare-cgroup-try", "--disable-userns", "--assert-userns-disabled"]
     identity = ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--hostname", "sandbox"]
     return [*spaces, *nested, *identity, "--new-session", "--die-with-parent"]
@@ -192,7 +206,7 @@ def _variables(env: Mapping[str, str]) -> list[str]:
     return ["--clearenv", *(part for name, value in env.items() for part in ("--setenv", name, value))]
 
 
-def _system() -> list[str]:
+def _system(access: Access) -> list[str]:
     parts = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = f"/{name}"
@@ -200,14 +214,14 @@ def _system() -> list[str]:
             parts += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             parts += ["--ro-bind", path, path]
-    for path in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):
+    for path in (*READ_ONLY, *(NETWORKED if access.network else ())):
         parts += ["--ro-bind-try", path, path]
     return parts
 
 
-def _devices() -> list[str]:
+def _devices(limits: Limits) -> list[str]:
     proc = ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys"]
-    return [*proc, "--dev", "/dev", *_scratch("/dev/shm", 16 * MIB), "--remount-ro", "/dev"]  # noqa: S108
+    return [*proc, "--dev", "/dev", *_scratch("/dev/shm", limits.shm_bytes), "--remount-ro", "/dev"]  # noqa: S108
 
 
 def _scratch(path: str, size: int) -> list[str]:
@@ -217,7 +231,8 @@ def _scratch(path: str, size: int) -> list[str]:
 def _interpreter(layout: Layout, staged: bool) -> list[str]:
     parts = []
     for number, (real, path) in enumerate(layout.folders):
-        parts += ["--ro-bind", str(STAGE / str(number)) if staged else str(real), str(path)]
+        how = "--bind" if path == layout.writable else "--ro-bind"
+        parts += [how, str(STAGE / str(number)) if staged else str(real), str(path)]
     for path, target in layout.links:
         parts += ["--symlink", target, str(path)]
     return parts

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.errors import Invalid, Unavailable
+from app.workspace.sandbox.access import Access
 
 PYTHON = "{python}"
 JUNIT = "{junit}"
@@ -43,6 +44,7 @@ class Command:
     """The project's interpreter, as a rule the one of its virtual environment."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the sandbox's own small environment; nothing is inherited from the service."""
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ class Layout:
     links: tuple[tuple[Path, str], ...] = ()
     bin: Path | None = None
     """The folder of the interpreter, first in PATH."""
+    writable: Path | None = None
+    """The one of the paths inside that may be written."""
 
 
 def layout(python: Path | None, system: Path = Path("/usr")) -> Layout:

@@ -10,12 +10,13 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from app.errors import Invalid, WorkbenchError
 from app.workspace.sandbox import bubblewrap, seccomp
+from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.execution import Command, Execution, SandboxUnavailable, SourceUnusable, expand
 from app.workspace.sandbox.interpreter import Layout, layout
 from app.workspace.sandbox.limits import RESULT_BYTES, Limits
@@ -121,8 +122,21 @@ def _plan(command: Command) -> _Plan:
     """All that has to be looked up first. Blocking: it reads the disk, and the first time may run useradd."""
     user = sandbox_user()
     found = layout(command.python)
+    access = command.access
+    found = replace(found, folders=_merged(found.folders, access), writable=access.writable)
+    if user is not None and access.writable is not None:
+        os.chown(access.writable, user.uid, user.gid)
     bubblewrap.require_reachable(found, user)
-    return _Plan(user, bubblewrap.tools(user is not None), found, seccomp.program())
+    rules = seccomp.program(unix_sockets=access.unix_sockets)
+    return _Plan(user, bubblewrap.tools(user is not None), found, rules)
+
+
+def _merged(folders: tuple[tuple[Path, Path], ...], access: Access) -> tuple[tuple[Path, Path], ...]:
+    """Outer folders first: a mount over its parent would hide it. The writable one goes before its like."""
+    shown = {path: real for real, path in (*folders, *access.shown())}
+    if access.writable is not None:
+        shown[access.writable] = access.writable.resolve()
+    return tuple((real, path) for path, real in sorted(shown.items(), key=lambda pair: len(pair[0].parts)))
 
 
 def _prepare(
@@ -132,7 +146,9 @@ def _prepare(
     info, tell = _pipe(ours, theirs)
     rules = bubblewrap.data_file("seccomp", plan.rules, theirs)
     env = bubblewrap.environment(plan.layout, _checked(command.env))
-    parts, fds = bubblewrap.options(plan.layout, plan.user is not None, limits, env, rules, tell, theirs)
+    parts, fds = bubblewrap.options(
+        plan.layout, plan.user is not None, limits, command.access, env, rules, tell, theirs
+    )
     options = bubblewrap.data_file("options", b"".join(os.fsencode(part) + b"\0" for part in parts), theirs)
     inner = bubblewrap.inner(plan.tools, limits, expand(command, bubblewrap.JUNIT))
     return Launch(

@@ -29,7 +29,7 @@ CLONE, CLONE3, SOCKET, IOCTL, SHMGET, MKNOD, MKNODAT = 56, 435, 41, 16, 29, 133,
 
 NEW_NAMESPACES = 0x7E020080
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME."""
-AF_INET, AF_INET6 = 2, 10
+AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 """Type into, or talk to, the terminal of whoever started the service."""
 SHARED_SEGMENT_BYTES = 64 * 1024
@@ -42,7 +42,7 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X86_64, _X32 = 0xC000003E, 0x40000000
 
 
-def program(machine: str | None = None) -> bytes:
+def program(machine: str | None = None, *, unix_sockets: bool = False) -> bytes:
     """The filter for this machine. Refuses another architecture rather than run without a filter."""
     machine = machine or platform.machine()
     if machine != "x86_64":
@@ -55,7 +55,7 @@ def program(machine: str | None = None) -> bytes:
         rules += _when(_EQUAL, number, _ERRNO | errno.EPERM)
     rules += _when(_EQUAL, CLONE3, _ERRNO | errno.ENOSYS)  # its flags are behind a pointer; libc uses clone
     rules += _on(CLONE, _op(_LOAD, _low(0)), *_when(_AND_SET, NEW_NAMESPACES, _ERRNO | errno.EPERM))
-    rules += _on(SOCKET, *_only_internet())
+    rules += _on(SOCKET, *_families(AF_INET, AF_INET6, *([AF_UNIX] if unix_sockets else [])))
     rules += _on(IOCTL, _op(_LOAD, _low(1)), *_terminal())
     rules += _on(SHMGET, *_small_segment())
     rules += _on(MKNOD, _op(_LOAD, _low(1)), *_when(_AND_SET, DEVICE_BIT, _ERRNO | errno.EPERM))
@@ -63,9 +63,11 @@ def program(machine: str | None = None) -> bytes:
     return b"".join([*rules, _op(_RETURN, _ALLOW)])
 
 
-def _only_internet() -> list[bytes]:
+def _families(*allowed: int) -> list[bytes]:
+    """Sockets of these families only."""
     refused = _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT)
-    return [_op(_LOAD, _low(0)), _op(_EQUAL, AF_INET, 2), _op(_EQUAL, AF_INET6, 1), refused]
+    tests = [_op(_EQUAL, family, len(allowed) - at) for at, family in enumerate(allowed)]
+    return [_op(_LOAD, _low(0)), *tests, refused]
 
 
 def _terminal() -> list[bytes]:

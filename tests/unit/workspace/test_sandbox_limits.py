@@ -95,6 +95,29 @@ async def test_one_process_can_not_reserve_more_than_its_address_space(
     assert "MemoryError" in execution.output
 
 
+async def test_without_a_limit_a_process_reserves_what_it_wants(sandbox: Sandbox, tmp_path: Path) -> None:
+    script = "import mmap; mmap.mmap(-1, 64 << 30, flags=mmap.MAP_PRIVATE | 0x4000); print('ok')"
+    assert "Cannot allocate memory" in (await inside(sandbox, tmp_path, script)).output
+    unlimited = await inside(sandbox, tmp_path, script, Limits(address_space_bytes=None))
+    assert unlimited.output == "ok\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "limits"),
+    [
+        ("/tmp", Limits(tmp_bytes=128 * MIB)),
+        ("/home/sbx", Limits(home_bytes=128 * MIB)),
+        ("/dev/shm", Limits(shm_bytes=128 * MIB)),
+        (".", Limits(work_bytes=128 * MIB)),
+    ],
+)
+async def test_a_scratch_folder_is_as_large_as_its_limit(
+    sandbox: Sandbox, tmp_path: Path, folder: str, limits: Limits
+) -> None:
+    script = f"import os; found = os.statvfs({folder!r}); print(found.f_blocks * found.f_frsize)"
+    assert (await inside(sandbox, tmp_path, script, limits)).output == f"{128 * MIB}\n"
+
+
 @pytest.mark.parametrize("folder", [".", "/tmp", "/out", "/dev/shm", "/home/sbx"])
 async def test_filling_a_scratch_folder_ends_with_disk_full(
     sandbox: Sandbox, tmp_path: Path, folder: str
