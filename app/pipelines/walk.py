@@ -136,7 +136,7 @@ class Walk:
         spec = opened.spec
         if result.outcome in (Outcome.REJECTED, Outcome.SUSPECT):
             self._history.rejections[spec.name] += 1
-            self._history.issues = result.issues
+            self._history.issues = tuple(as_stored(issue) for issue in result.issues)
         while True:
             try:
                 checkpoint = self._checkpoint(snapshot, opened, result)
