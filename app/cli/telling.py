@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.cli.output import Part, one_line
 from app.tables import Event
 
@@ -20,6 +22,8 @@ def told(event: Event) -> list[Part]:
                 data.get("item", ""),
                 f" done ({data.get('number')} of {data.get('of')})",
             ]
+        case "changes":
+            return [("will change ", "dim"), _sizes(event.data.get("files", []))]
         case "pause_requested":
             return [("pauses after this phase", "yellow")]
         case "pause_taken_back":
@@ -34,6 +38,14 @@ def told(event: Event) -> list[Part]:
             return [("handed back; another worker goes on", "yellow")]
         case _:
             return []
+
+
+def _sizes(files: list[dict[str, Any]]) -> str:
+    """How much changes in how many files, and in which as far as a line holds them."""
+    added, removed = (sum(file[side] for file in files) for side in ("added", "removed"))
+    names = ", ".join(str(file["path"]) for file in files)
+    many = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return one_line(f"{many} (+{added} -{removed}): {names}", 150)
 
 
 def _verdict(data: dict[str, str]) -> Part:

@@ -37,6 +37,8 @@ class TestJob:
     wall_s: float
     gates: tuple[GateSpec, ...] = ()
     """Beside those of the project."""
+    permitted: frozenset[str] = frozenset()
+    """Control files that the run may have written, beside those that the project permits."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class TestBench:
             job.folder,
             job.files,
             protected=job.project.protected_paths,
-            permitted=frozenset(job.project.permitted_paths),
+            permitted=job.permitted.union(job.project.permitted_paths),
         )
         gates = await self._gates(job)
         if any(gate.outcome != "passed" for gate in gates):

@@ -58,11 +58,11 @@ class Wait(Base):
     pipeline_id: Mapped[UUID] = mapped_column(ForeignKey("pipelines.id"))
     reason: Mapped[str]
     subject: Mapped[str]
-    """Name of the approval's phase, of the permission or of the event."""
+    """Name of the approval's phase, of the permission or of the event; `<phase>:control_files`."""
     phase: Mapped[str]
     """The phase that asked; empty for an event that came before anybody waited for it."""
     round: Mapped[int]
-    """Approvals are given anew in each round; 0 for everything else."""
+    """Approval phases ask anew in each round; what a run may ask for again and again is numbered from 0."""
     decision: Mapped[str] = mapped_column(default=Decision.OPEN)
     content_sha256: Mapped[str | None]
     """SHA-256 over snapshot, artifacts and diff: what an approval is for."""

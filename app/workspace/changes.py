@@ -1,43 +1,84 @@
-"""What a run changes in a repository, as a unified diff for people to read."""
+"""What the files of a run change in a repository, for people to read before anything is written."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
+import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from app.errors import NotFound
-from app.workspace.files import SourceFile
-from app.workspace.repository import Repository, read_file
+from app.workspace.files import SourceFile, latest
+from app.workspace.repository import SUBMODULE, Repository, blob_reader, tracked_files
 
 MAX_LINES = 5_000
 """A longer file is told of with its number of lines: comparing takes the square of it."""
 
 
+@dataclass(frozen=True)
+class FileChange:
+    """One file that is not as the base commit has it."""
+
+    path: str
+    is_new: bool
+    added: int
+    removed: int
+    diff: str
+    """Unified."""
+    is_whole: bool = True
+    """False: the file is too long to compare, so the diff only says so."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that differs from the base commit, in the order of the paths."""
+
+    files: tuple[FileChange, ...]
+    tracked: int
+    """How many files the base commit has."""
+
+    @property
+    def diff(self) -> str:
+        return "".join(file.diff for file in self.files)
+
+
+async def find_changes(repo: Repository, base_commit: str, files: Sequence[SourceFile]) -> Changes:
+    """Compares the bytes that would be stored; a file that stays the same is none of the changes."""
+    tracked = await tracked_files(repo, base_commit)
+    objects = {entry.path: entry.object for entry in tracked if entry.mode != SUBMODULE}
+    found = []
+    async with blob_reader(repo) as read:
+        for file in latest([files]):
+            before = await read(objects[file.path]) if file.path in objects else None
+            if before != file.data():
+                found.append(await asyncio.to_thread(_compare, file, before))
+    return Changes(tuple(found), len(tracked))
+
+
 async def describe_changes(repo: Repository, base_commit: str, files: Sequence[SourceFile]) -> str:
     """A unified diff from the base commit to the files, in the order of their paths."""
-    parts = []
-    for file in sorted(files, key=lambda file: file.path):
-        parts.append(await asyncio.to_thread(_compare, file, await _before(repo, base_commit, file.path)))
-    return "".join(parts)
+    return (await find_changes(repo, base_commit, files)).diff
 
 
-async def _before(repo: Repository, commit: str, path: str) -> bytes | None:
-    try:
-        return await read_file(repo, commit, path)
-    except NotFound:
-        return None
+def _compare(file: SourceFile, before: bytes | None) -> FileChange:
+    old = [] if before is None else _lines(before.decode(errors="replace"))
+    new = _lines(file.data().decode())
+    name = "/dev/null" if before is None else f"a/{file.path}"
+    if max(len(old), len(new)) > MAX_LINES:
+        diff = f"--- {name}\n+++ b/{file.path}\n@@ {len(old)} lines before, {len(new)} now @@\n"
+        added, removed = Counter(new) - Counter(old), Counter(old) - Counter(new)
+        return FileChange(file.path, before is None, added.total(), removed.total(), diff, is_whole=False)
+    lines = list(difflib.unified_diff(old, new, name, f"b/{file.path}"))
+    marks = Counter(line[0] for line in lines[2:])
+    return FileChange(file.path, before is None, marks["+"], marks["-"], "".join(_ended(lines)))
 
 
-def _compare(file: SourceFile, before: bytes | None) -> str:
-    old = None if before is None else before.decode(errors="replace").splitlines(keepends=True)
-    new = file.content.splitlines(keepends=True)
-    name = "/dev/null" if old is None else f"a/{file.path}"
-    if max(len(old or ()), len(new)) > MAX_LINES:
-        return f"--- {name}\n+++ b/{file.path}\n@@ {len(old or ())} lines before, {len(new)} now @@\n"
-    return "".join(_lines(difflib.unified_diff(old or [], new, name, f"b/{file.path}")))
+def _lines(text: str) -> list[str]:
+    """Only a newline ends a line, as for git; each keeps its own."""
+    return io.StringIO(text).readlines()
 
 
-def _lines(diff: Iterator[str]) -> Iterator[str]:
+def _ended(diff: Sequence[str]) -> Iterator[str]:
     for line in diff:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

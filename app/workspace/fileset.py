@@ -1,4 +1,4 @@
-"""What one answer may write as a whole: counts, sizes, names that collide, and how much it changes."""
+"""What one answer may write as a whole: counts, sizes, names that collide, and how much is too much."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ FREE_CHANGES = 10
 """So many existing files may change whatever their share: in a small project 30 % is one or two files."""
 
 
+def check_amount(files: int) -> None:
+    """Raises `UnsafePath` for more files than one answer may have, before any of them is looked at."""
+    if files > MAX_FILES:
+        raise UnsafePath("*", "too_many_files", f"{files} files; {MAX_FILES} are allowed")
+
+
+def is_mass_change(changed: int, tracked: int) -> bool:
+    """Whether so many changes of existing files are more than one task should need."""
+    return changed > max(FREE_CHANGES, MAX_CHANGED_SHARE * tracked)
+
+
 def check_set(paths: Sequence[str], sizes: Sequence[int], existing: Collection[str]) -> None:
     """Raises `UnsafePath` for an answer that is unsafe as a whole; `existing` are the files before it."""
-    _check_amount(paths, sizes)
+    check_amount(len(paths))
+    _check_sizes(paths, sizes)
     _check_collisions(paths, existing)
     _check_embedded_repository(paths, existing)
-    _check_share(paths, existing)
 
 
-def _check_amount(paths: Sequence[str], sizes: Sequence[int]) -> None:
-    if len(paths) > MAX_FILES:
-        raise UnsafePath(paths[MAX_FILES], "too_many_files", f"{len(paths)} files; {MAX_FILES} are allowed")
+def _check_sizes(paths: Sequence[str], sizes: Sequence[int]) -> None:
     for path, size in zip(paths, sizes, strict=True):
         if size > MAX_FILE_BYTES:
             raise UnsafePath(path, "too_large", f"it has {size} bytes; {MAX_FILE_BYTES} are allowed")
@@ -66,17 +75,6 @@ def _check_embedded_repository(paths: Sequence[str], existing: Collection[str]) 
             names = entries[prefix.rpartition("/")[0]]
             if names >= {"head", "objects", "refs"} or names >= {"head", "commondir"}:
                 raise UnsafePath(path, "embedded_repository", "its folder would be read as a git repository")
-
-
-def _check_share(paths: Sequence[str], existing: Collection[str]) -> None:
-    known = set(existing)
-    changed = [path for path in paths if path in known]
-    if len(changed) > max(FREE_CHANGES, MAX_CHANGED_SHARE * len(existing)):
-        raise UnsafePath(
-            changed[0],
-            "mass_change",
-            f"the answer changes {len(changed)} of {len(existing)} files, more than {MAX_CHANGED_SHARE:.0%}",
-        )
 
 
 def _prefixes(path: str) -> Iterator[str]:

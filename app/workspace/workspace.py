@@ -17,9 +17,10 @@ from pathlib import Path
 from app.errors import Invalid
 from app.workspace.checkout import checkout
 from app.workspace.files import SourceFile, UnsafePath, latest
+from app.workspace.fileset import check_amount
 from app.workspace.paths import check_path
 from app.workspace.repository import LINK, SUBMODULE, Repository, tracked_files
-from app.workspace.writer import Written, write_files
+from app.workspace.writer import Written, check_files, write_files
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -53,6 +54,30 @@ async def rebuild(
     )
 
 
+async def check_answer(
+    repo: Repository,
+    base_commit: str,
+    root: Path,
+    files: Sequence[SourceFile],
+    *,
+    protected: Sequence[str] = (),
+    permitted: frozenset[str] = frozenset(),
+) -> None:
+    """Raises `UnsafePath` for what `apply_files` would refuse; nothing is written.
+
+    Links and submodules of the base commit are protected too: a commit could not hold the file.
+    """
+    check_amount(len(files))
+    fixed = [
+        entry.path for entry in await tracked_files(repo, base_commit) if entry.mode in (LINK, SUBMODULE)
+    ]
+    for file in files:
+        path = check_path(file.path, permitted=permitted)
+        if any(f"{path}/".startswith(f"{other}/") for other in fixed):
+            raise UnsafePath(path, "not_a_file", "the base commit has a link or a submodule there")
+    await asyncio.to_thread(check_files, root, files, protected=protected, permitted=permitted)
+
+
 async def apply_files(
     repo: Repository,
     base_commit: str,
@@ -62,17 +87,8 @@ async def apply_files(
     protected: Sequence[str] = (),
     permitted: frozenset[str] = frozenset(),
 ) -> tuple[Written, ...]:
-    """Write a model's answer into the workspace, all or none. Raises `UnsafePath` with what to tell it.
-
-    Links and submodules of the base commit are protected too: a commit could not hold the file.
-    """
-    fixed = [
-        entry.path for entry in await tracked_files(repo, base_commit) if entry.mode in (LINK, SUBMODULE)
-    ]
-    for file in files:
-        path = check_path(file.path, permitted=permitted)
-        if any(f"{path}/".startswith(f"{other}/") for other in fixed):
-            raise UnsafePath(path, "not_a_file", "the base commit has a link or a submodule there")
+    """Write a model's answer into the workspace, all or none. Raises `UnsafePath` with what to tell it."""
+    await check_answer(repo, base_commit, root, files, protected=protected, permitted=permitted)
     return await asyncio.to_thread(write_files, root, files, protected=protected, permitted=permitted)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from app.errors import WorkbenchError
 from app.workspace.beneath import open_folder, open_root
 from app.workspace.files import SourceFile, UnsafePath, escaped
-from app.workspace.fileset import check_set
+from app.workspace.fileset import check_amount, check_set
 from app.workspace.paths import check_path, check_protected
 from app.workspace.placement import Step, descriptor, place, stage, undo, verify
 
@@ -52,15 +52,23 @@ def write_files(
     `accepted` is for the files of several answers, each of which passed the limits of one answer before.
     Blocks: call it in a thread. A killed process may leave a part; the folder is a cache that is built anew.
     """
-    checked = [(check_path(file.path, permitted=permitted), file.data()) for file in files]
-    for path, _ in checked:
-        check_protected(path, protected)
+    checked = _checked(files, protected, permitted, accepted=accepted)
     with _opened(root) as root_fd:
-        if not accepted:
-            check_set([p for p, _ in checked], [len(data) for _, data in checked], list_files(root))
-        for path, _ in checked:
-            _check_target(root_fd, path)
+        _check_places(root, root_fd, checked, accepted=accepted)
         return _write_all(root_fd, checked)
+
+
+def check_files(
+    root: Path,
+    files: Sequence[SourceFile],
+    *,
+    protected: Sequence[str] = (),
+    permitted: frozenset[str] = frozenset(),
+) -> None:
+    """Raises `UnsafePath` for what `write_files` would refuse; nothing is written. Blocks as it does."""
+    checked = _checked(files, protected, permitted, accepted=False)
+    with _opened(root) as root_fd:
+        _check_places(root, root_fd, checked, accepted=False)
 
 
 def list_files(root: Path) -> list[str]:
@@ -71,6 +79,25 @@ def list_files(root: Path) -> list[str]:
         relative = os.path.relpath(folder, root)
         found += [os.path.normpath(os.path.join(relative, name)) for name in (*files, *links)]
     return sorted(found)
+
+
+def _checked(
+    files: Sequence[SourceFile], protected: Sequence[str], permitted: frozenset[str], *, accepted: bool
+) -> list[tuple[str, bytes]]:
+    """Path and bytes of each file, by the rules that need no disk."""
+    if not accepted:
+        check_amount(len(files))
+    checked = [(check_path(file.path, permitted=permitted), file.data()) for file in files]
+    for path, _ in checked:
+        check_protected(path, protected)
+    return checked
+
+
+def _check_places(root: Path, root_fd: int, checked: Sequence[tuple[str, bytes]], *, accepted: bool) -> None:
+    if not accepted:
+        check_set([path for path, _ in checked], [len(data) for _, data in checked], list_files(root))
+    for path, _ in checked:
+        _check_target(root_fd, path)
 
 
 def _check_target(root: int, path: str) -> None:

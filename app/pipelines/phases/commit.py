@@ -15,6 +15,7 @@ from app.errors import Conflict, Invalid
 from app.pipelines import leases
 from app.pipelines.code import files_of
 from app.pipelines.leases import Lease
+from app.pipelines.permits import check_files
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.settings import NoSettings, faults_of
@@ -76,7 +77,10 @@ class CommitPhase:
         ]
 
     async def _intent(self, context: PhaseContext, parent: str) -> CommitIntent:
-        """What will be committed, written down once: the point of no return for a cancel."""
+        """What will be committed, written down once: the point of no return for a cancel.
+
+        Raises `UnsafePath` for a file that is protected by now.
+        """
         documents = await self._documents(context)
         lease = Lease(context.pipeline_id, context.fence)
         async with self._database.transaction() as session:
@@ -86,7 +90,10 @@ class CommitPhase:
                 return intent
             if run.asked == "cancel":
                 raise Conflict("the run is being cancelled", state=run.state)
-            files = (*files_of(context.artifacts.get("code")), *documents)
+            code = files_of(context.artifacts.get("code"))
+            if context.project is not None:
+                check_files(context.project, context.snapshot.phases, code)
+            files = (*code, *documents)
             intent = CommitIntent(
                 pipeline_id=run.id,
                 branch=f"{BRANCH_FOLDER}/{run.id}",

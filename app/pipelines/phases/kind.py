@@ -22,7 +22,7 @@ class Ask:
 
     reason: WaitReason
     subject: str
-    """Name of the approval's phase, of the permission or of the event."""
+    """Name of the approval's phase, of the permission or of the event; `<phase>:control_files`."""
     round: int = 0
     details: Mapping[str, JSON] = field(default_factory=dict)
     """What the person who decides has to see."""

@@ -16,6 +16,8 @@ from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
 from app.llm.request import Accept, NotAccepted, Reply
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
+from app.pipelines.permits import permitted_paths
+from app.pipelines.phases.consent import announce
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.request import request_of
@@ -23,8 +25,10 @@ from app.pipelines.phases.settings import faults_of
 from app.rendering.renderer import Renderer
 from app.tables import Decision, Outcome, WaitReason
 from app.usage.budget import BudgetExceeded
-from app.workspace.files import UnsafePath
-from app.workspace.workspace import apply_files, rebuild, workspace_folder
+from app.workspace.control import control_reason
+from app.workspace.files import UnsafePath, latest
+from app.workspace.paths import fold
+from app.workspace.workspace import apply_files, check_answer, rebuild, workspace_folder
 
 REVIEW_SCHEMA = "QADeliverable"
 
@@ -93,6 +97,11 @@ class LlmPhase:
             faults.append(("apply", f"only a {CODE_SCHEMA} has files to write"))
         if draft.apply and draft.artifact not in (CODE_ARTIFACT, None):
             faults.append(("artifact", f"files are tested and committed from the artifact {CODE_ARTIFACT!r}"))
+        faults += [
+            ("permits", f"{name!r} is no control file, so it needs no permission")
+            for name in draft.permits
+            if control_reason(fold(name)) is None
+        ]
         return faults
 
     def _accept(self, context: PhaseContext) -> Accept:
@@ -103,23 +112,25 @@ class LlmPhase:
         return _nothing
 
     async def write(self, context: PhaseContext, body: JSON) -> None:
-        """The files go to a fresh workspace, all or none; a refused path is told to the model."""
+        """The files go to a fresh workspace, all or none; a refused path is told to the model.
+
+        Raises `Waiting` first for what a person has to agree to.
+        """
         if context.project is None or context.base_commit is None:
             raise Invalid("a phase that writes files needs a project", place=context.spec.name)
         repository = await repository_of(context.project)
-        permitted = frozenset(context.project.permitted_paths)
+        permitted = permitted_paths(context.project, [context.spec])
         folder = workspace_folder(self._state_dir, str(context.pipeline_id), context.fence)
-        earlier = files_of(context.artifacts.get(context.spec.artifact or ""))
-        await rebuild(repository, context.base_commit, folder, earlier, permitted=permitted)
+        code = context.artifacts.get(context.spec.artifact or "")
+        earlier = permitted_paths(context.project, context.snapshot.phases)
+        await rebuild(repository, context.base_commit, folder, files_of(code), permitted=earlier)
+        answer = (repository, context.base_commit, folder, files_of(body))
+        protected = context.project.protected_paths
         try:
-            await apply_files(
-                repository,
-                context.base_commit,
-                folder,
-                files_of(body),
-                protected=context.project.protected_paths,
-                permitted=permitted,
-            )
+            await check_answer(*answer, protected=protected, permitted=permitted)
+            if context.item is None:  # of a map a person looks at the whole, not at each item
+                await announce(context, repository, latest([files_of(code), files_of(body)]))
+            await apply_files(*answer, protected=protected, permitted=permitted)
         except UnsafePath as refused:
             await context.progress("path_refused", {"phase": context.spec.name, **refused.details})
             raise NotAccepted([f"{refused.code}: {refused.message}"]) from refused

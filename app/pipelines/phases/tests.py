@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.errors import Invalid
 from app.pipelines.code import files_of
+from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.settings import NoSettings, faults_of
@@ -38,6 +39,7 @@ class TestsPhase:
                 project=context.project,
                 wall_s=context.spec.limits.wall_s,
                 gates=tuple(gate.spec() for gate in context.spec.gates),
+                permitted=permitted_paths(context.project, context.snapshot.phases),
             )
         )
         return PhaseResult(

@@ -38,10 +38,15 @@ def text_of(kind: str, **data: object) -> str:
             {"path": ".git/x", "reason": "protected"},
             "refused to write '.git/x': protected; the model is told",
         ),
+        (
+            "changes",
+            {"phase": "developer", "files": [{"path": "a.py", "is_new": True, "added": 3, "removed": 0}]},
+            "will change 1 file (+3 -0): a.py",
+        ),
         ("phase_started", {"phase": "pm"}, ""),
     ],
 )
-def test_each_event_is_told_in_one_line_or_not_at_all(kind: str, data: dict[str, str], said: str) -> None:
+def test_each_event_is_told_in_one_line_or_not_at_all(kind: str, data: dict[str, object], said: str) -> None:
     assert text_of(kind, **data) == said
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.workspace.files import UnsafePath
-from app.workspace.fileset import MAX_ANSWER_BYTES, MAX_FILE_BYTES, check_set
+from app.workspace.fileset import MAX_ANSWER_BYTES, MAX_FILE_BYTES, check_set, is_mass_change
 
 
 def refusal(paths, sizes=None, existing=()):
@@ -67,13 +67,8 @@ def test_too_many_files_too_large_a_file_and_too_large_an_answer_are_refused():
     assert refusal([f"{n}.py" for n in range(11)], [MAX_ANSWER_BYTES // 10] * 11) == "too_large"
 
 
-def test_changing_more_than_thirty_percent_of_a_larger_project_is_refused():
-    existing = [f"{n}.py" for n in range(100)]
-    check_set(existing[:30], [1] * 30, existing)
-    assert refusal(existing[:31], existing=existing) == "mass_change"
-
-
-def test_a_small_project_may_change_ten_files_whatever_their_share():
-    existing = [f"{n}.py" for n in range(11)]
-    check_set(existing[:10], [1] * 10, existing)
-    assert refusal(existing, existing=existing) == "mass_change"
+@pytest.mark.parametrize(
+    ("changed", "tracked", "mass"), [(30, 100, False), (31, 100, True), (10, 11, False), (11, 11, True)]
+)
+def test_more_than_thirty_percent_is_a_mass_change_but_ten_files_never(changed, tracked, mass):
+    assert is_mass_change(changed, tracked) is mass

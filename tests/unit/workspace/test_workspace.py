@@ -7,8 +7,9 @@ import pytest
 
 from app.errors import Invalid, WorkbenchError
 from app.workspace.files import SourceFile, UnsafePath
+from app.workspace.fileset import MAX_FILES
 from app.workspace.repository import head_commit, open_repository
-from app.workspace.workspace import apply_files, rebuild, remove_workspace, workspace_folder
+from app.workspace.workspace import apply_files, check_answer, rebuild, remove_workspace, workspace_folder
 from app.workspace.writer import list_files
 
 FILES = [SourceFile("app/main.py", "print(2)\n"), SourceFile("docs/new.md", "x\n")]
@@ -59,13 +60,25 @@ async def test_a_frozen_worker_that_writes_later_does_not_change_what_the_new_ow
 
 
 async def test_files_of_many_rounds_may_change_more_than_one_answer_may(make_repo, tmp_path):
-    names = [f"{n}.py" for n in range(20)]
-    repo = await open_repository(make_repo(dict.fromkeys(names, "1\n")))
-    files = [SourceFile(name, "2\n") for name in names]
+    repo = await open_repository(make_repo())
+    files = [SourceFile(f"many/{n}.py", "2\n") for n in range(MAX_FILES + 1)]
     target = workspace_folder(tmp_path, "run-1", 1)
     await rebuild(repo, await head_commit(repo), target, files)
-    with pytest.raises(UnsafePath, match="more than 30%"):
+    with pytest.raises(UnsafePath, match="201 files; 200 are allowed"):
         await apply_files(repo, await head_commit(repo), target, files)
+
+
+async def test_what_would_be_refused_is_known_before_anything_is_written(make_repo, tmp_path, digest):
+    repo = await open_repository(make_repo())
+    base = await head_commit(repo)
+    target = workspace_folder(tmp_path, "run-1", 1)
+    await rebuild(repo, base, target, [])
+    before = digest(target)
+    await check_answer(repo, base, target, [SourceFile("app/main.py", "print(2)\n")])
+    for path in ("../x", "conftest.py", "README.MD", "app"):
+        with pytest.raises(UnsafePath):
+            await check_answer(repo, base, target, [SourceFile(path, "")])
+    assert digest(target) == before
 
 
 async def test_the_folders_above_can_be_passed_but_not_listed(make_repo, tmp_path):
