@@ -23,12 +23,43 @@ from app.services import Services, open_services
 from app.settings import Settings
 from app.worker import create_worker
 from app.workspace.sandbox.sandbox import Sandbox
+from tests.e2e import canary
 
 TEMPLATE = "workbench_template"
 DISK = Path("/var/tmp")
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 """Bytes: a server, its log of writes, the databases of the tests under way, and as much again."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Reports tell which abuse cases a test shows."""
+    for item in items:
+        cases = sorted({case for mark in item.iter_markers("abuse") for case in mark.args})
+        if cases:
+            item.user_properties.append(("abuse", cases))
+
+
+@pytest.fixture(scope="session")
+def canary_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that no attempt may touch, beside the folders of the tests."""
+    tree = tmp_path_factory.getbasetemp() / "canary"
+    for path in ("keep.txt", ".git/config", ".git/hooks/pre-commit", "app/main.py", "AGENTS.md"):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text("keep\n")
+    return tree
+
+
+@pytest.fixture(autouse=True)
+def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An abuse that reaches anything outside of its own folder fails."""
+    if request.node.get_closest_marker("abuse") is None:
+        yield
+        return
+    tree = request.getfixturevalue("canary_tree")
+    before = canary.take(tree)
+    yield
+    assert canary.changes(before, canary.take(tree)) == []
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ GIT_FILES = frozenset({".gitmodules", ".gitattributes"})
 TOOL_FOLDERS = (
     ".github/workflows", ".github/actions", ".gitea/workflows", ".forgejo/workflows", ".circleci",
     ".buildkite", ".husky", ".vscode", ".idea", ".devcontainer", ".claude", ".cursor", ".codex", ".gemini",
+    ".windsurf", ".roo", ".kiro", ".github/instructions", ".github/prompts", ".mvn", ".cargo",
 )  # fmt: skip
 """Folders (at any depth) whose files run in CI, in an editor or in an assistant."""
 
@@ -16,13 +17,17 @@ TOOL_FILES = frozenset({
     ".gitlab-ci.yml", ".travis.yml", ".drone.yml", ".woodpecker.yml", "azure-pipelines.yml",
     "bitbucket-pipelines.yml", "jenkinsfile", ".pre-commit-config.yaml", ".mcp.json", "agents.md",
     "claude.md", "gemini.md", ".cursorrules", ".windsurfrules", ".envrc", ".npmrc", ".yarnrc",
-    ".yarnrc.yml", ".pypirc",
+    ".yarnrc.yml", ".pypirc", ".clinerules", "copilot-instructions.md", "codeowners", "dependabot.yml",
+    "lefthook.yml", "lefthook.yaml", "mise.toml", ".mise.toml",
 })  # fmt: skip
 
 BUILD_FILES = (
     "conftest.py", "pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "pytest.ini",
     ".pytest.ini", "pytest.toml", ".pytest.toml", "sitecustomize.py", "usercustomize.py", "*.pth", "makefile",
     "gnumakefile", "justfile", "package.json", "dockerfile", "docker-compose.y*ml", "compose.y*ml",
+    ".pnpmfile.cjs", "jest.config.*", "vitest.config.*", ".mocharc.*", "go.mod", "go.work", "pom.xml",
+    "build.gradle*", "settings.gradle*", "cargo.toml", "build.rs", "cmakelists.txt", "rakefile", "gemfile",
+    "composer.json",
 )  # fmt: skip
 """Code or settings that run when the project is built or its tests are collected."""
 

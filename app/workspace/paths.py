@@ -15,9 +15,14 @@ MAX_PATH_BYTES = 1_024
 MAX_DEPTH = 32
 
 _LOOKALIKES = frozenset(
-    "\u2024\u2025\u2026\u2044\u2215\u2216\u29f5\u29f8\u29f9\ufe52\ufe55\ufe68\uff0e\uff0f\uff1a\uff3c\uff61"
+    "\u2024\u2025\u2026\u2044\u2215\u2216\u2571\u2572\u27cb\u27cd\u29f5\u29f8\u29f9\ufe52\ufe55\ufe68\uff0e\uff0f\uff1a\uff3c"
+    "\uff61"
 )
 """Characters that look like a dot, a slash, a backslash or a colon, or become one when normalised."""
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that are shown as nothing, beside the characters of the categories C and Z."""
 _DEVICES = re.compile(r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9])\s*(\.|$)")
 _SHORT_NAME = re.compile(r"~[0-9]+(\.|$)")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
@@ -69,7 +74,7 @@ def _check_characters(path: str) -> None:
         category = unicodedata.category(character)
         if category == "Cs":
             raise UnsafePath(path, "lone_surrogate", "it has a lone surrogate")
-        if category[0] == "C" or category in ("Zl", "Zp"):
+        if category[0] == "C" or category in ("Zl", "Zp") or _INVISIBLE.match(character):
             raise UnsafePath(
                 path, "control_character", f"it has the invisible character U+{ord(character):04X}"
             )
@@ -116,4 +121,4 @@ def _check_control(path: str, permitted: frozenset[str]) -> None:
     found = control_reason(fold(path))
     if found is not None:
         reason, why = found
-        raise UnsafePath(path, reason, f"{why}; permit it in the project's settings to allow it")
+        raise UnsafePath(path, reason, f"{why}; the definition or the project has to permit it")

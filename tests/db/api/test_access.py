@@ -36,6 +36,7 @@ def routes_of(app: FastAPI) -> list[tuple[str, str, object]]:
     return found
 
 
+@pytest.mark.abuse(43, 65)
 async def test_an_anonymous_call_gets_401_on_every_route_but_the_open_ones(
     settings: Settings, services: Services, secured: httpx.AsyncClient
 ) -> None:
@@ -53,6 +54,7 @@ async def test_every_route_that_is_not_open_declares_a_role(settings: Settings) 
     assert undeclared == OPEN
 
 
+@pytest.mark.abuse(59)
 async def test_a_role_reaches_its_routes_and_those_of_the_roles_below(
     settings: Settings, secured: httpx.AsyncClient, bearer: Bearer
 ) -> None:
@@ -88,6 +90,7 @@ async def test_what_may_run_code_or_make_tokens_needs_an_admin(settings: Setting
         assert declared(method, path, settings) is TokenRole.AUTHOR
 
 
+@pytest.mark.abuse(59)
 async def test_a_new_route_without_a_role_is_refused_to_an_admin(services: Services, bearer: Bearer) -> None:
     app = create(services.settings)
     app.state.context.services = services
@@ -117,6 +120,7 @@ async def test_an_unknown_path_is_not_found_and_a_wrong_method_named_to_who_has_
     assert wrong.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.abuse(43)
 @pytest.mark.parametrize(
     "header",
     [
@@ -136,6 +140,7 @@ async def test_what_is_no_token_gets_401_and_is_told_how(secured: httpx.AsyncCli
     assert refused.headers["www-authenticate"] == "Bearer"
 
 
+@pytest.mark.abuse(43)
 async def test_an_unknown_a_revoked_and_an_expired_token_get_the_same_words(
     services: Services, secured: httpx.AsyncClient
 ) -> None:
@@ -180,6 +185,7 @@ async def test_who_asks_is_kept_with_what_they_changed(secured: httpx.AsyncClien
     assert made.json()["created_by"] == "author of the test"
 
 
+@pytest.mark.abuse(65)
 async def test_a_websocket_is_closed(settings: Settings) -> None:
     sent = []
 

@@ -32,6 +32,7 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> bool:
     )
 
 
+@pytest.mark.abuse(53)
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "127.0.0.1:9", "127.0.0.1.evil:8000", ""]
 )
@@ -50,6 +51,7 @@ async def test_a_host_can_be_allowed(services: Services, serve: Serve) -> None:
         assert (await api.get("/livez", headers={"host": host})).status_code == status
 
 
+@pytest.mark.abuse(53)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -72,6 +74,7 @@ async def test_a_page_of_our_own_may_change_things(api: httpx.AsyncClient) -> No
         assert (await api.post("/pipelines", json=EPIC, headers=headers)).status_code == 201
 
 
+@pytest.mark.abuse(42, 55, 56)
 async def test_no_answer_allows_other_origins_and_all_are_sealed(api: httpx.AsyncClient) -> None:
     preflight = {"origin": "https://evil.example", "access-control-request-method": "POST"}
     for answer in (
@@ -102,6 +105,7 @@ async def test_authentication_can_not_be_off_on_an_address_others_reach(
     assert create(settings.model_copy(update={"host": host}))
 
 
+@pytest.mark.abuse(44)
 async def test_a_large_body_is_refused_before_it_is_read(api: httpx.AsyncClient) -> None:
     sent = 0
 
@@ -118,6 +122,7 @@ async def test_a_large_body_is_refused_before_it_is_read(api: httpx.AsyncClient)
     assert sent <= MAX_BYTES + 2 * 64 * 1024
 
 
+@pytest.mark.abuse(54)
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None]
 )
@@ -127,6 +132,7 @@ async def test_a_body_that_does_not_say_it_is_json_gets_415(api: httpx.AsyncClie
     assert is_problem(sent, 415, "not_json")
 
 
+@pytest.mark.abuse(32, 33, 34, 36)
 @pytest.mark.parametrize(
     "body",
     [
@@ -153,6 +159,7 @@ async def test_a_missing_body_is_refused_with_its_place(api: httpx.AsyncClient) 
     assert missing.json()["details"]["place"] == "epic_description"
 
 
+@pytest.mark.abuse(62)
 async def test_several_faults_are_named_together_and_values_are_not_repeated(api: httpx.AsyncClient) -> None:
     body = {"epic_description": 7, "project": "../secret", "state": "succeeded"}
     refused = await api.post("/pipelines", json=body)
@@ -160,6 +167,7 @@ async def test_several_faults_are_named_together_and_values_are_not_repeated(api
     assert "secret" not in refused.text
 
 
+@pytest.mark.abuse(57, 64)
 async def test_odd_addresses_are_refused(api: httpx.AsyncClient) -> None:
     for path, status in (
         ("/prompts/a%00b", 422),

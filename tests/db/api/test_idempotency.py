@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import httpx
+import pytest
 from sqlalchemy import func, select, update
 
 from app.api.idempotency import UNDER_WAY
@@ -43,6 +44,7 @@ async def test_another_request_with_the_key_is_refused(services: Services, api: 
     assert await runs(services) == 1
 
 
+@pytest.mark.abuse(60)
 async def test_two_at_the_same_time_make_one_run(services: Services, api: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(api.post("/pipelines", json=EPIC, headers=KEY) for _ in range(5)))
     assert {answer.status_code for answer in answers} <= {201, 409}

@@ -81,6 +81,7 @@ PATHS = {
 }
 
 
+@pytest.mark.abuse(1, 5, 8, 9)
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_path_that_no_run_may_write_is_refused_and_no_file_of_the_answer_lands(
     shop: Shop, path: str
@@ -116,6 +117,7 @@ TEXTS: dict[str, tuple[Any, str, str]] = {
 }
 
 
+@pytest.mark.abuse(39)
 @pytest.mark.parametrize("text", TEXTS)
 async def test_an_answer_that_is_no_answer_fails_the_run_with_a_typed_error(shop: Shop, text: str) -> None:
     answer, error, message = TEXTS[text]
@@ -148,6 +150,7 @@ async def test_a_refused_path_is_told_to_the_model_and_its_next_answer_wins(shop
         assert [row.outcome for row in await reports.calls(session, run.id)] == ["not_accepted", "ok", "ok"]
 
 
+@pytest.mark.abuse(74)
 async def test_tests_that_do_something_hostile_reach_nothing_of_the_person(shop: Shop) -> None:
     hostile = f"""
 import os, pathlib

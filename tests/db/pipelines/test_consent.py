@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pytest
 import pytest_asyncio
 
 from app.pipelines import definitions, events, projects, waits
@@ -81,6 +82,7 @@ async def permit(shop: Shop, **limits: object) -> None:
         await definitions.save_phase(session, "tiny", "developer", changed, services.kinds)
 
 
+@pytest.mark.abuse(7, 8, 9)
 async def test_a_control_file_is_committed_once_a_person_approved_it_and_nothing_is_paid_twice(
     lane: Lane,
 ) -> None:
@@ -100,6 +102,7 @@ async def test_a_control_file_is_committed_once_a_person_approved_it_and_nothing
     assert len(team.calls) == 1
 
 
+@pytest.mark.abuse(7, 8, 9)
 async def test_what_permits_nothing_asks_nobody_and_refuses(shop: Shop) -> None:
     run = await Lane(shop).walk(Team(developer=[code({**SHOUT, **CONFTEST})]))
     assert run.error is not None
@@ -107,6 +110,7 @@ async def test_what_permits_nothing_asks_nobody_and_refuses(shop: Shop) -> None:
     assert await Lane(shop).waits(run) == []
 
 
+@pytest.mark.abuse(7, 8, 9)
 async def test_the_projects_own_permission_needs_the_approval_too(shop: Shop) -> None:
     draft = ProjectDraft(
         name="shop", path=str(shop.person.path), python=sys.executable, permitted_paths=("conftest.py",)
@@ -193,6 +197,7 @@ async def test_a_rework_that_changes_the_approved_file_waits_again(lane: Lane) -
     assert len(team.calls) == 2
 
 
+@pytest.mark.abuse(20)
 async def test_a_change_of_a_third_of_the_repository_waits_for_an_approval_of_all_of_it(shop: Shop) -> None:
     many = {f"lib/m{number}.py": f"VALUE = {number}\n" for number in range(20)}
     person = shop.person
@@ -213,6 +218,7 @@ async def test_a_change_of_a_third_of_the_repository_waits_for_an_approval_of_al
     assert (await lane.walk(team, run)).state == "succeeded"
 
 
+@pytest.mark.abuse(7, 8, 9, 20)
 async def test_a_change_that_can_not_be_shown_whole_is_refused_not_asked_for(lane: Lane) -> None:
     long = {"tests/conftest.py": "# padding\n" * 5_001}
     run = await lane.walk(Team(developer=[code({**SHOUT, **long}), code({**SHOUT, **long})]))
@@ -233,6 +239,7 @@ async def test_what_will_change_is_an_event_before_it_is_written(lane: Lane) -> 
     ]
 
 
+@pytest.mark.abuse(7, 8, 9)
 async def test_nobodys_silence_is_a_yes(shop: Shop) -> None:
     await permit(shop, reasks=0, wait_s=0.001, on_deadline="grant")
     lane = Lane(shop)

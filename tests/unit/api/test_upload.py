@@ -39,11 +39,13 @@ async def test_a_file_is_kept_whole_with_its_digest() -> None:
     assert upload.claim == b"text/csv " + hashlib.sha256(b"".join(parts)).hexdigest().encode()
 
 
+@pytest.mark.abuse(44)
 async def test_a_file_that_grows_too_large_is_refused() -> None:
     with pytest.raises(TooLarge, match="may have 10 bytes"):
         await receive_file(sent(b"12345678", b"90ab"), TABLE, most=10)
 
 
+@pytest.mark.abuse(44)
 async def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
     with pytest.raises(TooLarge):
         await receive_file(sent(), Headers({"content-type": "text/csv", "content-length": "11"}), most=10)
@@ -55,6 +57,7 @@ async def test_a_file_that_is_cut_off_is_no_file() -> None:
     assert caught.value.status == 400
 
 
+@pytest.mark.abuse(45)
 async def test_a_client_that_falls_silent_is_given_up() -> None:
     async def never() -> Message:
         await asyncio.Event().wait()

@@ -69,6 +69,7 @@ async def test_a_document_looks_like_its_golden_copy(renderer: Renderer, name: s
     assert text == golden.read_text(encoding="utf-8")
 
 
+@pytest.mark.abuse(42)
 @pytest.mark.parametrize("name", ARTIFACTS)
 async def test_hostile_words_do_not_change_the_structure(renderer: Renderer, name: str) -> None:
     template = template_text(name)

@@ -126,11 +126,13 @@ def test_no_schema_has_a_map_a_recursion_or_a_free_value(name: str) -> None:
             assert {"type", "anyOf", "enum"} & set(node)
 
 
+@pytest.mark.abuse(38)
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_an_unknown_key_is_refused(name: str) -> None:
     assert errors_of(name, changed(SAMPLES[name], extra=1)) == ["extra: Extra inputs are not permitted"]
 
 
+@pytest.mark.abuse(38)
 @pytest.mark.parametrize("name", SCHEMAS)
 @given(data=JSON_VALUES)
 def test_whatever_comes_is_a_document_or_a_mismatch(name: str, data: Any) -> None:
@@ -175,6 +177,7 @@ def test_a_purpose_that_is_no_sentence_is_refused_with_the_reason(purpose: Any, 
     assert error in line
 
 
+@pytest.mark.abuse(38)
 @pytest.mark.parametrize(
     ("name", "fields", "error"),
     [

@@ -38,6 +38,7 @@ def printed(console: Console) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.abuse(66)
 def test_foreign_text_can_not_control_a_terminal_or_set_styles() -> None:
     console = terminal()
     say(console, HOSTILE, (HOSTILE, ""))
@@ -45,6 +46,7 @@ def test_foreign_text_can_not_control_a_terminal_or_set_styles() -> None:
     assert "[bold]x[/bold]" in printed(console)
 
 
+@pytest.mark.abuse(66)
 def test_json_keeps_foreign_text_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"text": HOSTILE})
     out = capsys.readouterr().out

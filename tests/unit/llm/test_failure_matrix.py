@@ -134,6 +134,7 @@ async def test_the_ledger_is_never_below_the_bill_of_claude(scenario: str) -> No
     assert known or (isinstance(ended, LLMError) and ended.reply_lost)
 
 
+@pytest.mark.abuse(48)
 @pytest.mark.parametrize("name", BACKENDS)
 async def test_what_a_redirect_leads_to_sees_neither_key_nor_prompt(name: str) -> None:
     async with Stub(name) as elsewhere, Stub(name, "redirect", elsewhere=elsewhere.url) as stub:

@@ -117,12 +117,14 @@ async def read(headers: dict[str, str], *chunks: bytes) -> int:
     return sum([len(chunk) async for chunk in capped(come(), headers)])
 
 
+@pytest.mark.abuse(40)
 @pytest.mark.parametrize("headers", [SSE, LINES])
 async def test_an_event_that_does_not_end_is_left_at_its_bound(headers: dict[str, str]) -> None:
     with pytest.raises(UnfitBody, match="event of the stream"):
         await read(headers, *[b"x" * 60_000] * (MAX_EVENT // 60_000 + 1))
 
 
+@pytest.mark.abuse(40)
 async def test_lines_that_never_end_their_event_are_left_as_well() -> None:
     with pytest.raises(UnfitBody, match="event of the stream"):
         await read(SSE, *[b"data: x\n" * 10_000] * 14)
@@ -140,6 +142,7 @@ async def test_many_events_and_a_long_body_are_read(headers: dict[str, str], chu
     assert await read(headers, *chunks) == sum(map(len, chunks))
 
 
+@pytest.mark.abuse(40)
 async def test_a_body_is_left_at_its_bound_however_it_comes() -> None:
     for headers in (SSE, LINES, WHOLE):
         with pytest.raises(UnfitBody, match="reply"):

@@ -62,6 +62,7 @@ FAULTS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 }
 
 
+@pytest.mark.abuse(31)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_prompt_with_a_fault_is_refused_and_the_place_is_named(
     renderer: Renderer, fault: str

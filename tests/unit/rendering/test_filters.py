@@ -52,6 +52,7 @@ def text_of(token: Token) -> str:
     return "".join(part.content for part in parts)
 
 
+@pytest.mark.abuse(42)
 @given(ANY_TEXT)
 @example("Use #")
 @example("0\r\x1b 0")

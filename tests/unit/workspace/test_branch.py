@@ -27,6 +27,7 @@ def lock(repo):
     return path
 
 
+@pytest.mark.abuse(74)
 @pytest.mark.parametrize(
     "name",
     ["-x", "a..b", "@{-1}", "refs/heads/x", "HEAD", "a\nb", "a b", "", "A", "a/", "a//b", "a.lock",

@@ -109,6 +109,7 @@ async def test_a_dirty_tree_an_index_and_the_checked_out_branch_stay_byte_for_by
     assert digest(folder) == files
 
 
+@pytest.mark.abuse(21)
 async def test_an_existing_file_keeps_its_executable_bit_and_a_new_one_has_none(make_repo, run_git):
     folder = make_repo({"run.sh": "#!/bin/sh\n"})
     (folder / "run.sh").chmod(0o755)
@@ -172,6 +173,7 @@ async def test_the_commit_is_found_by_hash_or_by_its_run_also_under_later_commit
     assert await find_commit(repo, BRANCH, "run-2") is None
 
 
+@pytest.mark.abuse(74)
 async def test_a_run_id_written_by_somebody_else_is_not_believed(make_repo, run_git):
     folder = make_repo()
     run_git(folder, "checkout", "-q", "-b", BRANCH)

@@ -17,6 +17,7 @@ def test_an_ordinary_answer_passes():
     check_set([], [], [])
 
 
+@pytest.mark.abuse(17)
 @pytest.mark.parametrize(
     "paths",
     [["a.py", "a.py"], ["A.py", "a.py"], ["é.py", "e\u0301.py"], ["src/a", "Src/b"], ["ﬁ.py", "fi.py"]],
@@ -25,6 +26,7 @@ def test_two_spellings_of_one_file_in_an_answer_are_refused(paths):
     assert refusal(paths) == "duplicate"
 
 
+@pytest.mark.abuse(17)
 @pytest.mark.parametrize(
     ("path", "known"), [("readme.md", "README.md"), ("Src/new.py", "src/old.py"), ("e\u0301.py", "é.py")]
 )
@@ -43,6 +45,7 @@ def test_a_name_can_not_be_a_file_and_a_folder(paths, existing):
     assert refusal(paths, existing=existing) == "file_and_folder"
 
 
+@pytest.mark.abuse(6)
 @pytest.mark.parametrize(
     ("paths", "existing"),
     [
@@ -61,12 +64,14 @@ def test_a_file_called_config_or_head_alone_is_fine():
     check_set(["sub/HEAD", "sub/config", "other/refs/x"], [1, 1, 1], [])
 
 
+@pytest.mark.abuse(19)
 def test_too_many_files_too_large_a_file_and_too_large_an_answer_are_refused():
     assert refusal([f"{n}.py" for n in range(201)]) == "too_many_files"
     assert refusal(["a"], [MAX_FILE_BYTES + 1]) == "too_large"
     assert refusal([f"{n}.py" for n in range(11)], [MAX_ANSWER_BYTES // 10] * 11) == "too_large"
 
 
+@pytest.mark.abuse(20)
 @pytest.mark.parametrize(
     ("changed", "tracked", "mass"), [(30, 100, False), (31, 100, True), (10, 11, False), (11, 11, True)]
 )

@@ -41,6 +41,7 @@ async def test_nothing_of_the_service_s_environment_reaches_git(stand_in, monkey
     }  # fmt: skip
 
 
+@pytest.mark.abuse(6, 18)
 async def test_hooks_monitors_and_every_transport_are_off_on_each_command(stand_in):
     given = await git_text(stand_in('echo "$@"'), "status")
     for flag in ("safe.bareRepository=explicit", "core.hooksPath=/dev/null", "core.fsmonitor=false",
@@ -98,6 +99,7 @@ async def test_a_missing_git_says_how_to_get_it(tmp_path, monkeypatch):
         await git(Caller(tmp_path), "status")
 
 
+@pytest.mark.abuse(6)
 async def test_the_flags_stop_what_the_repository_configures(make_repo, plant):
     folder = make_repo()
     traces = plant(folder)

@@ -35,6 +35,7 @@ def parsed(run_git, folder, message):
     return by_log
 
 
+@pytest.mark.abuse(74)
 @pytest.mark.parametrize("body", FORGERIES)
 def test_a_forged_trailer_in_the_body_does_not_count(make_repo, run_git, body):
     message = commit_message("Add a health check", body, OURS)
@@ -42,6 +43,7 @@ def test_a_forged_trailer_in_the_body_does_not_count(make_repo, run_git, body):
     assert trailers_of(message) == OURS
 
 
+@pytest.mark.abuse(74)
 @pytest.mark.parametrize("body", FORGERIES)
 def test_a_forged_trailer_does_not_count_where_we_write_none(make_repo, run_git, body):
     message = commit_message("Add a health check", body, {})
@@ -49,6 +51,7 @@ def test_a_forged_trailer_does_not_count_where_we_write_none(make_repo, run_git,
     assert trailers_of(message) == {}
 
 
+@pytest.mark.abuse(74)
 def test_a_forged_trailer_as_the_subject_or_in_a_value_does_not_count(make_repo, run_git):
     message = commit_message(
         "Run-Id: evil\nRun-Id: evil", "", {"Run-Id": "run-1", "Cost": "1\n\nRun-Id: evil"}

@@ -4,21 +4,6 @@ import pytest
 
 from app.workspace.files import UnsafePath
 from app.workspace.paths import check_path, check_protected
-from tests.unit.workspace.hostile import HOSTILE
-
-CASES = [(reason, path) for reason, paths in HOSTILE.items() for path in paths]
-
-
-@pytest.mark.parametrize(("reason", "path"), CASES, ids=[f"{n}-{c[0]}" for n, c in enumerate(CASES)])
-def test_a_hostile_path_is_refused_with_its_reason(reason, path):
-    with pytest.raises(UnsafePath) as caught:
-        check_path(path)
-    assert (caught.value.reason, caught.value.code, caught.value.status) == (reason, "unsafe_path", 422)
-    assert caught.value.message.isprintable()
-
-
-def test_the_list_of_hostile_paths_keeps_its_size():
-    assert len(CASES) >= 150
 
 
 @pytest.mark.parametrize(

@@ -82,11 +82,13 @@ FORGED = {
 }
 
 
+@pytest.mark.abuse(72)
 @pytest.mark.parametrize("files", FORGED.values(), ids=FORGED.keys())
 async def test_a_forged_pass_is_no_pass(sandbox: Sandbox, tmp_path: Path, files: dict[str, str]) -> None:
     assert (await run_tests(sandbox, tmp_path, **files)).outcome != "passed"
 
 
+@pytest.mark.abuse(72)
 async def test_leaving_with_exit_code_0_is_suspect(sandbox: Sandbox, tmp_path: Path) -> None:
     verdict = await run_tests(sandbox, tmp_path, test_a="import os\ndef test_exit(): os._exit(0)")
     assert (verdict.outcome, verdict.exit_code) == ("suspect", 0)
@@ -141,11 +143,13 @@ async def test_a_source_that_is_no_folder_is_an_error(sandbox: Sandbox, tmp_path
         await inside(sandbox, tmp_path / "gone", "")
 
 
+@pytest.mark.abuse(66)
 async def test_output_is_valid_text_that_can_not_command_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
     script = r"import os; os.write(1, b'a\x1b[2J\x00\xff\r\nb\xe2\x80\xae\tc\n')"
     assert (await inside(sandbox, tmp_path, script))[1] == "a\\x1b[2J\\x00\\xff\nb\\u202e\tc\n"
 
 
+@pytest.mark.abuse(73)
 @pytest.mark.parametrize(
     "plant",
     [

@@ -46,6 +46,7 @@ def wait_for(mark: str) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.abuse(70)
 async def test_a_fork_bomb_stops_at_the_process_limit(sandbox: Sandbox, tmp_path: Path) -> None:
     script = """
 import os, signal
@@ -73,6 +74,7 @@ print(len(threads))
     assert (await inside(sandbox, tmp_path, script)).output == "100\n"
 
 
+@pytest.mark.abuse(70)
 async def test_processes_that_together_use_too_much_memory_are_killed(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ signal.pause()
     assert (execution.ended, execution.exit_code) == ("memory", None)
 
 
+@pytest.mark.abuse(70)
 async def test_one_process_can_not_reserve_more_than_its_address_space(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -118,6 +121,7 @@ async def test_a_scratch_folder_is_as_large_as_its_limit(
     assert (await inside(sandbox, tmp_path, script, limits)).output == f"{128 * MIB}\n"
 
 
+@pytest.mark.abuse(70)
 @pytest.mark.parametrize("folder", [".", "/tmp", "/out", "/dev/shm", "/home/sbx"])
 async def test_filling_a_scratch_folder_ends_with_disk_full(
     sandbox: Sandbox, tmp_path: Path, folder: str
@@ -131,6 +135,7 @@ for number in range(40):
     assert "No space left on device" in execution.output
 
 
+@pytest.mark.abuse(70)
 async def test_one_file_stays_under_its_limit(sandbox: Sandbox, tmp_path: Path) -> None:
     execution = await inside(
         sandbox, tmp_path, "open('x', 'wb').write(bytes(9 << 20))", Limits(file_bytes=8 * MIB)
@@ -138,12 +143,14 @@ async def test_one_file_stays_under_its_limit(sandbox: Sandbox, tmp_path: Path) 
     assert "File too large" in execution.output
 
 
+@pytest.mark.abuse(70)
 async def test_endless_empty_files_are_stopped(sandbox: Sandbox, tmp_path: Path) -> None:
     script = "import itertools\nfor number in itertools.count(): open(str(number), 'w').close()"
     execution = await inside(sandbox, tmp_path, script, Limits(files=1000))
     assert execution.ended == "files"
 
 
+@pytest.mark.abuse(70)
 async def test_a_flood_of_output_keeps_only_its_end(sandbox: Sandbox, tmp_path: Path) -> None:
     script = "import sys\nfor _ in range(300): sys.stdout.write('\\0' * 65535 + '\\n')\nprint('the end')"
     execution = await inside(sandbox, tmp_path, script, Limits(output_bytes=10_000))
@@ -152,6 +159,7 @@ async def test_a_flood_of_output_keeps_only_its_end(sandbox: Sandbox, tmp_path: 
     assert len(execution.output.encode()) <= 10_000
 
 
+@pytest.mark.abuse(70)
 async def test_spinning_is_stopped_by_the_processor_limit(sandbox: Sandbox, tmp_path: Path) -> None:
     execution = await inside(sandbox, tmp_path, "while True: pass", Limits(cpu_s=1))
     assert (execution.ended, execution.exit_code) == ("cpu", None)
@@ -160,6 +168,7 @@ async def test_spinning_is_stopped_by_the_processor_limit(sandbox: Sandbox, tmp_
 DAEMON = "setsid sh -c 'trap \"\" TERM INT HUP; sleep 600; : {mark}' </dev/null >/dev/null 2>&1 & "
 
 
+@pytest.mark.abuse(71)
 async def test_a_daemon_is_dead_after_its_run_ended(sandbox: Sandbox, tmp_path: Path) -> None:
     mark = str(uuid.uuid4())
     command = Command(("sh", "-c", DAEMON.format(mark=mark) + "echo started"))
@@ -168,6 +177,7 @@ async def test_a_daemon_is_dead_after_its_run_ended(sandbox: Sandbox, tmp_path: 
     assert not alive(mark)
 
 
+@pytest.mark.abuse(71)
 async def test_a_daemon_is_dead_after_a_timeout(sandbox: Sandbox, tmp_path: Path) -> None:
     mark = str(uuid.uuid4())
     command = Command(("sh", "-c", DAEMON.format(mark=mark) + "sleep 600"))

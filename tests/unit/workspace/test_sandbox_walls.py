@@ -65,6 +65,7 @@ for path in {paths}:
 """
 
 
+@pytest.mark.abuse(74)
 async def test_nothing_outside_the_scratch_folders_can_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
     python = Path(sys.executable).parent
     paths = [
@@ -103,6 +104,7 @@ async def test_the_files_of_the_host_are_not_there(sandbox: Sandbox, tmp_path: P
     assert homes - on_the_way_home == {"sbx"}
 
 
+@pytest.mark.abuse(69)
 async def test_no_network_can_be_reached(sandbox: Sandbox, tmp_path: Path) -> None:
     script = """
 import socket
@@ -121,6 +123,7 @@ except OSError: pass
     assert await inside(sandbox, tmp_path, script) == ""
 
 
+@pytest.mark.abuse(69)
 async def test_a_server_on_the_hosts_loopback_can_not_be_reached(sandbox: Sandbox, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
@@ -140,6 +143,7 @@ asyncio.run(main())
     assert await inside(sandbox, tmp_path, script) == "b'hello'"
 
 
+@pytest.mark.abuse(68)
 async def test_secrets_of_the_service_are_in_no_environment_inside(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

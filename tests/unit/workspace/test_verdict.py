@@ -51,6 +51,7 @@ def test_a_failure_fails_even_with_exit_code_0() -> None:
     assert verdict(GOOD, BAD, exit_code=0).outcome == "failed"
 
 
+@pytest.mark.abuse(72)
 def test_exit_code_0_without_a_junit_file_is_suspect() -> None:
     found = judge(execution(None))
     assert (found.outcome, found.reason) == ("suspect", "exit code 0, but no JUnit file was written")
@@ -60,10 +61,12 @@ def test_another_exit_code_without_a_junit_file_is_a_failure() -> None:
     assert judge(execution(None, exit_code=4)).outcome == "failed"
 
 
+@pytest.mark.abuse(72)
 def test_no_test_at_all_is_suspect() -> None:
     assert verdict().outcome == "suspect"
 
 
+@pytest.mark.abuse(72)
 def test_only_skipped_tests_are_suspect() -> None:
     found = verdict(SKIPPED, SKIPPED)
     assert (found.outcome, found.reason) == ("suspect", "every test was skipped")
@@ -126,17 +129,20 @@ HOSTILE = {
 }
 
 
+@pytest.mark.abuse(73)
 @pytest.mark.parametrize("report", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_or_broken_file_proves_nothing(report: bytes) -> None:
     assert judge(execution(report)).outcome == "suspect"
     assert judge(execution(report, exit_code=1)).outcome == "failed"
 
 
+@pytest.mark.abuse(73)
 def test_a_file_over_8_mib_is_not_parsed() -> None:
     with pytest.raises(Invalid, match="larger"):
         junit.read(b" " * (8 * 1024 * 1024 + 1))
 
 
+@pytest.mark.abuse(73)
 @pytest.mark.parametrize(
     ("report", "said"),
     [
@@ -171,6 +177,7 @@ def test_at_most_20_failing_tests_are_listed_with_short_messages() -> None:
     assert message.endswith("the end")
 
 
+@pytest.mark.abuse(66)
 def test_names_and_messages_can_not_command_a_terminal() -> None:
     case = "<testcase name='a&#x202e;b'><failure message='&#x9b;2J'/></testcase>"
     failing = verdict(case, exit_code=1).failing[0]

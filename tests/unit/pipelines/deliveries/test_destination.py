@@ -26,6 +26,7 @@ def test_https_and_plain_http_to_this_machine_are_urls(url: str) -> None:
     assert read({**HOOK, "config": {"url": url}}).name == "hook"
 
 
+@pytest.mark.abuse(49, 50)
 @pytest.mark.parametrize(
     "url",
     [
@@ -64,6 +65,7 @@ def test_a_fault_is_refused_with_its_place(change: dict[str, Any], place: str) -
     assert refused.value.details["place"] == place
 
 
+@pytest.mark.abuse(52)
 @pytest.mark.parametrize("variable", ["a b", "", "ANTHROPIC_API_KEY", "WORKBENCH_DATABASE_URL"])
 def test_the_keys_of_the_service_itself_are_not_sent_anywhere(variable: str) -> None:
     with pytest.raises(Invalid, match=r"config\.secret_headers\.X: .*(no name|not sent)"):

@@ -68,6 +68,7 @@ async def test_a_secret_that_would_break_the_headers_is_refused_without_showing_
     assert "hush" not in str(refusal.value)
 
 
+@pytest.mark.abuse(48)
 async def test_a_redirect_is_not_followed() -> None:
     async with Receiver() as elsewhere, Receiver(status(302, f"Location: {elsewhere.url}")) as receiver:
         with pytest.raises(DeliveryFailed, match="answered 302; redirects are not followed") as refusal:
@@ -109,6 +110,7 @@ async def test_a_server_that_is_down_or_talks_nonsense_can_not_be_reached() -> N
     assert failed.value.again
 
 
+@pytest.mark.abuse(46, 51)
 async def test_a_private_address_is_refused_unless_the_destination_allows_it() -> None:
     async with Receiver() as receiver:
         with pytest.raises(DeliveryFailed, match="allow_private"):
@@ -118,6 +120,7 @@ async def test_a_private_address_is_refused_unless_the_destination_allows_it() -
     assert receiver.got == []
 
 
+@pytest.mark.abuse(46)
 @pytest.mark.parametrize(
     "address",
     [
@@ -130,6 +133,7 @@ def test_an_address_inside_is_refused_however_it_is_written(address: str) -> Non
     assert refused(ip_address(address), allow_private=False)
 
 
+@pytest.mark.abuse(46)
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "fe80::1", "224.0.0.1", "::ffff:169.254.169.254", "::"]
 )
@@ -147,6 +151,7 @@ async def test_a_name_that_nobody_knows_can_not_be_found() -> None:
         await addresses_of("a" * 70 + ".invalid", 443, allow_private=False)
 
 
+@pytest.mark.abuse(47)
 async def test_the_certificate_is_judged_by_the_name_not_by_the_address(tmp_path: Path) -> None:
     served, trusted = certificate(tmp_path, "localhost")
     async with Receiver(OK, tls=served) as receiver:
