@@ -16,7 +16,7 @@ from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
 from app.cli.person import agrees, attended, person
-from app.cli.waiting import deadline, show_decisions, show_wait, steps, subject, wait_json
+from app.cli.waiting import deadline, show_decisions, show_files, show_wait, steps, subject, wait_json
 from app.digests import writable
 from app.errors import Conflict, Invalid, unknown
 from app.pipelines import waits
@@ -129,6 +129,8 @@ def _list(found: Sequence[Wait], text: str | None) -> None:
             row(made, run, subject(wait), wait.phase, since, deadline(wait), content)
         emit(console, made)
     if text is not None:
+        for wait in pending:
+            show_files(console, wait)
         show_decisions(console, found)
     elif pending:
         say(console, ("look at one, and decide: ", "dim"), command("show", str(pending[0].pipeline_id)[:8]))

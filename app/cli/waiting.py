@@ -12,6 +12,8 @@ from app.cli.invocation import command
 from app.cli.output import Part, explain, one_line, say
 from app.tables import Decision, State, Wait, WaitReason
 
+LISTED = 12
+"""So many files are listed; the diff has all of them."""
 STYLES = {Decision.OPEN: "yellow", Decision.GRANTED: "green", Decision.REFUSED: "red"}
 
 
@@ -47,6 +49,18 @@ def show_wait(console: Console, wait: Wait) -> None:
         say(console, until, (" unless somebody decides", "dim"))
     if why := wait.details.get("why"):
         explain(console, ("because ", "dim"), one_line(str(why)))
+    show_files(console, wait)
+
+
+def show_files(console: Console, wait: Wait) -> None:
+    """How much of which files an approval is for, where it is for files."""
+    files = wait.details.get("files") or ()
+    for file in files[:LISTED]:
+        new = "  new" if file["is_new"] else ""
+        lines = (("+" + str(file["added"]), "green"), " ", ("-" + str(file["removed"]), "red"))
+        say(console, f"{file['path']}  ", *lines, (new, "dim"), indent=2)
+    if len(files) > LISTED:
+        say(console, (f"and {len(files) - LISTED} more", "dim"), indent=2)
 
 
 def steps(wait: Wait, run: str) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from app.cli.controlling import show_standing
+from app.cli.output import stdout
 from app.cli.telling import told
-from app.cli.waiting import deadline, steps, subject
+from app.cli.waiting import deadline, show_files, steps, subject
 from app.tables import Event, Pipeline, Wait, WaitReason
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -84,3 +85,12 @@ def test_a_command_that_told_a_run_something_says_what_happens_next(
 ) -> None:
     show_standing(Pipeline(id=UUID(int=1), state=state, asked=asked), workers, as_json=False)
     assert said in capsys.readouterr().out
+
+
+def test_an_approval_of_files_lists_them_with_their_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = {"is_new": True, "added": 3, "removed": 1}
+    files = [{"path": f"{number}/conftest.py", **sizes} for number in range(14)]
+    show_files(stdout(), Wait(reason=WaitReason.APPROVAL, subject="x", details={"files": files}))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "  0/conftest.py  +3 -1  new"
+    assert (len(lines), lines[-1]) == (13, "  and 2 more")

@@ -1,6 +1,7 @@
 """Writing the files of an answer: all or none, and never out of the folder."""
 
 import errno
+import hashlib
 import itertools
 import os
 import resource
@@ -41,6 +42,7 @@ def test_files_are_written_with_new_folders_and_reported(root):
     made, changed = write_files(root, [SourceFile("a/b/c.py", "x = 1\n"), SourceFile("app/main.py", "new\n")])
     assert (root / "a/b/c.py").read_text() == "x = 1\n"
     assert (made.path, made.size, made.created, changed.created) == ("a/b/c.py", 6, True, False)
+    assert made.sha256 == hashlib.sha256((root / "a/b/c.py").read_bytes()).hexdigest()
     assert list_files(root) == ["a/b/c.py", "app/main.py"]
 
 
