@@ -215,4 +215,4 @@ def judge(text: str, schema: Schema, blocks: Blocks | None = None) -> tuple[JSON
 def _document(text: str, schema: Schema, blocks: Blocks | None) -> JSON:
     if blocks is None:
         return _PARSER.parse(text).data
-    return channel("blocks").read(text, schema.json_schema(), blocks.existing)
+    return channel("blocks").read(text, schema.json_schema())

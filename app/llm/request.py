@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
@@ -77,8 +77,6 @@ class Blocks:
 
     system: str
     """The stable prefix, with the channel's instructions in it."""
-    existing: Mapping[str, str]
-    """Path → text of the files that may be changed by edits."""
 
 
 Accept = Callable[[JSON], Awaitable[None]]

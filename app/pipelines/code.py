@@ -32,7 +32,7 @@ class CodeConflict(Exception):
 def join(answers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The answers of several items as one, by path. Equal files are one. Raises `CodeConflict`."""
     owners: dict[str, tuple[str, str]] = {}
-    joined: dict[str, Any] = {name: [] for name in LISTS} | {"dependencies": []}
+    joined: dict[str, Any] = {name: [] for name in LISTS} | {"edits": [], "dependencies": []}
     for item, answer in answers.items():
         for name in LISTS:
             for file in answer.get(name, ()):

@@ -22,6 +22,7 @@ from app.pipelines.code import CODE_SCHEMA
 from app.pipelines.comparing_sample import EPIC, FILES
 from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.definition import Definition
+from app.pipelines.edited import Shown, whole_files
 from app.pipelines.phases.request import Forms, repair_of
 from app.pipelines.snapshot import Snapshot
 from app.rendering.renderer import Renderer
@@ -142,7 +143,7 @@ class Comparer:
         if spec.prompt is None or spec.output is None or spec.profile is None:
             raise Invalid("the task has no prompt, schema or profile", place="role")
         prompt, forms = spec.prompt, Forms(self._renderer, spec.prompt, spec.output.contract())
-        blocks = await forms.blocks(FILES)
+        blocks = await forms.blocks()
         if blocks is None:
             raise Invalid(
                 f"the prompt of the role {ROLE} does not use `blocks`, so every profile writes files in JSON "
@@ -163,9 +164,15 @@ class Comparer:
             key=CallKey(epic=epic, definition=NAME, phase=NAME),
             prompt_digest=prompt.digest,
             prompt_version=prompt.version,
+            accept=_accept,
             repair=repair_of(self._renderer, snapshot.repair, forms.schema.name),
             deliverable="code",
         )
+
+
+async def _accept(answer: JSON) -> None:
+    """Edits have to fit the sample's files, whatever the channel."""
+    whole_files(answer, Shown(FILES), None, None)
 
 
 def _definition() -> Definition:

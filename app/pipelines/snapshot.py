@@ -124,6 +124,8 @@ class Limits(Pinned):
     max_output_tokens: int | None = Field(None, gt=0)
     context_tokens: int = Field(12_000, ge=0)
     """Budget for repository text in the prompt, in estimated tokens."""
+    whole_lines: int | None = Field(200, ge=0)
+    """A file of more lines is changed by edits when most of it stays; None: it may always be given whole."""
     reasks: int = Field(2, ge=0, le=5)
     """How often an invalid answer is asked again."""
     wall_s: float = Field(300.0, gt=0)

@@ -78,6 +78,12 @@ def rank(path: str) -> int:
         return 0
     if not folders and _PROJECT.match(name):
         return 1
-    if {"test", "tests", "spec", "__tests__"}.intersection(folders) or _TEST.match(name):
+    if is_test(path):
         return 3
     return 4 if _PROSE.match(name) or name.startswith(".") else 2
+
+
+def is_test(path: str) -> bool:
+    """Whether the file holds tests, by its name or one of its folders."""
+    *folders, name = path.casefold().split("/")
+    return bool({"test", "tests", "spec", "__tests__"}.intersection(folders) or _TEST.match(name))

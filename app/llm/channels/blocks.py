@@ -1,14 +1,14 @@
-"""Code in fenced blocks beside a JSON manifest: nothing is escaped, and edits need not repeat a file."""
+"""Code in fenced blocks beside a JSON manifest: nothing is escaped; edits stand in blocks, too."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.llm.channels.edits import BadEdit, apply_edits, read_edits
+from app.llm.channels.edits import DIVIDER, EDIT, REPLACE, SEARCH, read_edit_blocks, write_edit_blocks
 from app.llm.channels.fences import BadFence, Block, read_blocks, write_block
-from app.llm.channels.manifest import CONTENT, PATH, entries, file_lists, manifest_schema
+from app.llm.channels.manifest import CONTENT, PATH, edit_list, entries, file_lists, manifest_schema
 from app.llm.errors import InvalidAnswer
 from app.llm.parser import without_thinking
 from app.llm.strict_json import MAX_CHARS, BadJSON, loads
@@ -16,7 +16,6 @@ from app.llm.types import JSON
 
 WHOLE = "file"
 OPEN = "file-without-final-newline"
-EDIT = "edit"
 MAX_FAULTS = 20
 """Lines of one refusal: a model reads them again, so they are few."""
 
@@ -28,30 +27,38 @@ class Blocks:
     def instructions(self, schema: Mapping[str, JSON]) -> str:
         form = json.dumps(manifest_schema(schema), ensure_ascii=False)
         lists = ", ".join(file_lists(schema))
-        return _INSTRUCTIONS.replace("LISTS", lists).replace("SCHEMA", form)
+        told = _INSTRUCTIONS + (_EDITS if edit_list(schema) else "") + _SCHEMA
+        return told.replace("LISTS", lists).replace("SCHEMA", form)
 
-    def read(self, text: str, schema: Mapping[str, JSON], existing: Mapping[str, str]) -> JSON:
-        lists = file_lists(schema)
+    def read(self, text: str, schema: Mapping[str, JSON]) -> JSON:
+        lists, edits = file_lists(schema), edit_list(schema)
         document, bodies = _parts(text)
         faults: list[str] = []
-        texts = _texts(bodies, existing, faults)
+        changed = read_edit_blocks([block for block in bodies if _is_edit(block)], faults)
+        texts = _texts([block for block in bodies if not _is_edit(block)], changed, faults)
+        if edits is None and changed:
+            faults.append("edits are not known here: give whole files")
+        elif edits is not None:
+            _put_edits(document, lists, edits, changed, faults)
         _fill(document, lists, texts, faults)
         if faults:
             raise _invalid(faults)
         return document
 
     def write(self, document: Mapping[str, JSON], schema: Mapping[str, JSON]) -> str:
-        lists = file_lists(schema)
+        lists, name_of_edits = file_lists(schema), edit_list(schema)
+        edits = document.get(name_of_edits or "", ())
         bare = {
             name: [_bare(entry) for entry in value] if name in lists else value
             for name, value in document.items()
+            if name != name_of_edits
         }
         found = [f"```json\n{json.dumps(bare, ensure_ascii=False)}\n```\n"]
         for _, entry in entries(document, lists):
             content = entry[CONTENT]
             kind, end = (WHOLE, "") if not content or content.endswith("\n") else (OPEN, "\n")
             found.append(write_block(f"{kind} {entry[PATH]}", content + end))
-        return "\n".join(found)
+        return "\n".join(found + write_edit_blocks(edits))
 
 
 _INSTRUCTIONS = f"""Output first the manifest, then one block per file, and nothing behind or between them.
@@ -62,16 +69,19 @@ the whole file, raw, nothing escaped
 ````
 Use four backticks, or more if a line of the file begins with four. Write `{OPEN}` instead of
 `{WHOLE}` only if the file's last line shall have no line break.
-A file that you were shown may be changed by edits instead. Each search text is whole lines as they are
-now, and must stand in the file exactly once:
+"""
+_EDITS = f"""A file that you were shown is changed by edits instead, and stands in no list of the manifest. A
+search text is whole lines as they were shown, whatever your other edits do, and must stand in the file
+exactly once; give as few lines as make it so:
 ````{EDIT} folder/name.py
-<<<<<<< SEARCH
+{SEARCH}
 lines as they are
-=======
+{DIVIDER}
 lines as they shall be
->>>>>>> REPLACE
+{REPLACE}
 ````
-Schema of the manifest: SCHEMA"""
+"""
+_SCHEMA = "Schema of the manifest: SCHEMA"
 
 
 def _parts(text: str) -> tuple[dict[str, Any], Sequence[Block]]:
@@ -94,35 +104,47 @@ def _parts(text: str) -> tuple[dict[str, Any], Sequence[Block]]:
     return document, blocks[1:]
 
 
-def _texts(blocks: Sequence[Block], existing: Mapping[str, str], faults: list[str]) -> dict[str, str | None]:
+def _is_edit(block: Block) -> bool:
+    kind, _, path = block.info.partition(" ")
+    return kind == EDIT and bool(path.strip())
+
+
+def _put_edits(
+    document: dict[str, Any],
+    lists: list[str],
+    name: str,
+    changed: Mapping[str, list[dict[str, str]]],
+    faults: list[str],
+) -> None:
+    """The edits go to their list. An entry that the manifest has for such a file all the same is no file."""
+    if document.get(name):
+        faults.append(f"{name}: edits stand in the manifest; each belongs in a block `{EDIT} path`")
+    document[name] = [edit for edits in changed.values() for edit in edits]
+    for listed in (document.get(one) for one in lists):
+        if isinstance(listed, list):
+            listed[:] = [entry for entry in listed if not _names_one_of(entry, changed)]
+
+
+def _names_one_of(entry: Any, paths: Collection[str]) -> bool:
+    return isinstance(entry, dict) and CONTENT not in entry and str(entry.get(PATH)) in paths
+
+
+def _texts(blocks: Sequence[Block], changed: Collection[str], faults: list[str]) -> dict[str, str | None]:
     """Path → text of every block; None for one that is at fault already."""
     found: dict[str, str | None] = {}
     for block in blocks:
         kind, _, path = block.info.partition(" ")
         path = path.strip()
-        if kind not in (WHOLE, OPEN, EDIT) or not path:
+        if kind not in (WHOLE, OPEN) or not path:
             faults.append(f"line {block.line}: a block opens with `{WHOLE} path` or `{EDIT} path`")
-        elif path in found:
+        elif path in found or path in changed:
             faults.append(f"{path}: it has more than one block")
+        elif kind == OPEN and not block.body.removesuffix("\n"):
+            found[path] = None
+            faults.append(f"{path}: an empty file is written as `{WHOLE}`")
         else:
-            try:
-                found[path] = _text(kind, path, block.body, existing)
-            except BadEdit as fault:
-                found[path] = None
-                faults.append(f"{path}: {fault}")
+            found[path] = block.body.removesuffix("\n") if kind == OPEN else block.body
     return found
-
-
-def _text(kind: str, path: str, body: str, existing: Mapping[str, str]) -> str:
-    if kind == EDIT:
-        if path not in existing:
-            raise BadEdit("there is no such file to edit; give the whole file")
-        return apply_edits(existing[path], read_edits(body))
-    if kind == OPEN:
-        if not body.removesuffix("\n"):
-            raise BadEdit(f"an empty file is written as `{WHOLE}`")
-        return body.removesuffix("\n")
-    return body
 
 
 def _fill(

@@ -21,8 +21,8 @@ class Channel(Protocol):
     def instructions(self, schema: Mapping[str, JSON]) -> str:
         """What the model is told about the form. Raises `UnsupportedSchema` when it holds no files."""
 
-    def read(self, text: str, schema: Mapping[str, JSON], existing: Mapping[str, str]) -> JSON:
-        """The document in a complete answer. `existing`: path → text of the files that may be edited.
+    def read(self, text: str, schema: Mapping[str, JSON]) -> JSON:
+        """The document in a complete answer, its edits as they are: whether they fit is not known here.
 
         Raises `InvalidAnswer` with one line per fault; a cut-off answer never yields a part.
         """

@@ -1,31 +1,48 @@
-"""Search and replace in a text: every search must be found exactly once, and the line ends stay."""
+"""Reads the edits in a block: texts to search for, and what stands in their place."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 
+from app.edits.edit import BadEdit, Edit
+from app.llm.channels.fences import Block, write_block
+
+EDIT = "edit"
+"""What opens a block of edits, before the path."""
 SEARCH = "<<<<<<< SEARCH"
 DIVIDER = "======="
 REPLACE = ">>>>>>> REPLACE"
 MAX_EDITS = 200
 """Edits of one file."""
-MAX_CHARS = 2 * 1024 * 1024
-"""Longest text that edits may make."""
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_LONE_LF = re.compile(r"(?<!\r)\n")
 
 
-class BadEdit(ValueError):
-    """`str()` of it is one short line."""
+def read_edit_blocks(blocks: Sequence[Block], faults: list[str]) -> dict[str, list[dict[str, str]]]:
+    """Path → its edits, as the document lists them; none for one that is at fault."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for block in blocks:
+        path = block.info.partition(" ")[2].strip()
+        if path in found:
+            faults.append(f"{path}: it has more than one block")
+        found[path] = []
+        try:
+            edits = read_edits(block.body)
+        except BadEdit as fault:
+            faults.append(f"{path}: {fault}")
+        else:
+            found[path] = [{"path": path, "search": one.search, "replace": one.replace} for one in edits]
+    return found
 
 
-@dataclass(frozen=True)
-class Edit:
-    search: str
-    replace: str
+def write_edit_blocks(edits: Sequence[Mapping[str, str]]) -> list[str]:
+    """One block for each file."""
+    bodies: dict[str, list[str]] = {}
+    for edit in edits:
+        search, replace = _closed(edit["search"]), _closed(edit["replace"])
+        bodies.setdefault(edit["path"], []).append(f"{SEARCH}\n{search}{DIVIDER}\n{replace}{REPLACE}\n")
+    return [write_block(f"{EDIT} {path}", "".join(body)) for path, body in bodies.items()]
 
 
 def read_edits(body: str) -> list[Edit]:
@@ -54,44 +71,5 @@ def read_edits(body: str) -> list[Edit]:
     return found
 
 
-def apply_edits(text: str, edits: list[Edit]) -> str:
-    """The text with every edit, each found in the text as it was. Raises `BadEdit`.
-
-    Whole lines are compared. A text whose lines all end with CRLF keeps that although the edit has
-    plain line breaks, and a last line without a break stays one.
-    """
-    crlf = "\r\n" in text and not _LONE_LF.search(text)
-    added = "" if text.endswith("\n") else "\r\n" if crlf else "\n"
-    whole = text + added
-    spans = sorted(_span(whole, edit, number, crlf) for number, edit in enumerate(edits, 1))
-    for before, after in pairwise(spans):
-        if after[0] < before[1]:
-            raise BadEdit("two edits change the same lines")
-    found, position = [], 0
-    for start, end, new in spans:
-        found += [whole[position:start], new]
-        position = end
-    edited = "".join([*found, whole[position:]])
-    if len(edited) > MAX_CHARS:
-        raise BadEdit(f"the edited file would have {len(edited):,} characters; at most {MAX_CHARS:,}")
-    return edited.removesuffix(added)
-
-
-def _span(whole: str, edit: Edit, number: int, crlf: bool) -> tuple[int, int, str]:
-    search, new = (_LONE_LF.sub("\r\n", one) if crlf else one for one in (edit.search, edit.replace))
-    if not search:
-        raise BadEdit(f"edit {number}: the search text is empty; give the whole file")
-    places = _places(whole, search)
-    if len(places) != 1:
-        raise BadEdit(f"edit {number}: the search text is found {len(places)} times, not once")
-    return places[0], places[0] + len(search), new
-
-
-def _places(whole: str, search: str) -> list[int]:
-    """Where the lines stand, overlapping finds included."""
-    found, at = [], whole.find(search)
-    while at >= 0:
-        if at == 0 or whole[at - 1] == "\n":
-            found.append(at)
-        at = whole.find(search, at + 1)
-    return found
+def _closed(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"

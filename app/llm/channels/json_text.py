@@ -17,7 +17,7 @@ class JsonText:
         form = json.dumps(schema, ensure_ascii=False)
         return f"Output ONLY one JSON object of this schema, no fences, no explanations: {form}"
 
-    def read(self, text: str, schema: Mapping[str, JSON], existing: Mapping[str, str]) -> JSON:
+    def read(self, text: str, schema: Mapping[str, JSON]) -> JSON:
         return LLMResponseParser().parse(text).data
 
     def write(self, document: Mapping[str, JSON], schema: Mapping[str, JSON]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -14,13 +14,15 @@ from app.llm.types import JSON
 PATH = "path"
 CONTENT = "content"
 """A list of objects with both, as texts, is a list of files."""
+EDIT = (PATH, "search", "replace")
+"""A list of objects with these, as texts, is the list of edits."""
 
 
 def file_lists(schema: Mapping[str, JSON]) -> list[str]:
     """The properties that are lists of files. Raises `UnsupportedSchema` when there is none."""
     check_references(schema)
     top = _resolved(schema, schema)
-    found = [name for name, part in (top.get("properties") or {}).items() if _item(part, schema)]
+    found = [name for name, part in _properties(top) if _item(part, schema, (PATH, CONTENT))]
     if not found:
         raise UnsupportedSchema(
             f"the schema has no list of objects with {PATH!r} and {CONTENT!r}, so its code can not stand in "
@@ -29,15 +31,24 @@ def file_lists(schema: Mapping[str, JSON]) -> list[str]:
     return found
 
 
+def edit_list(schema: Mapping[str, JSON]) -> str | None:
+    """The property that is the list of edits; None: files are given whole."""
+    top = _resolved(schema, schema)
+    return next((name for name, part in _properties(top) if _item(part, schema, EDIT)), None)
+
+
 def manifest_schema(schema: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The same schema, its files without their text."""
+    """The same schema, its files without their text, and without the edits."""
     lists = file_lists(schema)
     found: dict[str, Any] = deepcopy(dict(_resolved(schema, schema)))
     for name in lists:
-        item: dict[str, Any] = deepcopy(_item(found["properties"][name], schema) or {})
+        item: dict[str, Any] = deepcopy(_item(found["properties"][name], schema, (PATH, CONTENT)) or {})
         del item["properties"][CONTENT]
         item["required"] = [one for one in item.get("required", ()) if one != CONTENT]
         found["properties"][name] = {**found["properties"][name], "items": item}
+    if (edits := edit_list(schema)) is not None:
+        del found["properties"][edits]
+        found["required"] = [one for one in found.get("required", ()) if one != edits]
     return _without_unused(found)
 
 
@@ -49,11 +60,15 @@ def entries(document: Mapping[str, JSON], lists: list[str]) -> Iterator[tuple[st
             yield f"{name}.{number}", entry
 
 
-def _item(part: JSON, root: Mapping[str, JSON]) -> dict[str, JSON] | None:
-    """The schema of one file, when the part is a list of files."""
+def _properties(top: Mapping[str, JSON]) -> Iterable[tuple[str, JSON]]:
+    return (top.get("properties") or {}).items()
+
+
+def _item(part: JSON, root: Mapping[str, JSON], names: Sequence[str]) -> dict[str, JSON] | None:
+    """The schema of one entry, when the part is a list of objects that have these as texts."""
     items = _resolved(_resolved(part, root).get("items"), root)
     inner = items.get("properties") or {}
-    texts = [_resolved(inner.get(name), root).get("type") == "string" for name in (PATH, CONTENT)]
+    texts = [_resolved(inner.get(name), root).get("type") == "string" for name in names]
     return items if all(texts) else None
 
 

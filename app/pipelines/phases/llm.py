@@ -16,12 +16,14 @@ from app.llm.caller import LLMCaller
 from app.llm.errors import OutOfCredit
 from app.llm.request import Accept, NotAccepted, Reply
 from app.pipelines.code import CODE_ARTIFACT, CODE_SCHEMA, files_of, merge
+from app.pipelines.edited import Shown
 from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.consent import announce
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.phases.request import request_of
+from app.pipelines.phases.request import question_of
 from app.pipelines.phases.settings import faults_of
+from app.pipelines.phases.shown import resolved, shown_of
 from app.rendering.renderer import Renderer
 from app.tables import Decision, Outcome, WaitReason
 from app.usage.budget import BudgetExceeded
@@ -68,23 +70,29 @@ class LlmPhase:
         return PhaseResult(outcome, artifact=body, issues=_issues(context.spec.name, body), detail=detail)
 
     async def ask(self, context: PhaseContext, writing: asyncio.Lock) -> Reply:
-        """One question. Answers that come at the same time use the workspace one after the other.
+        """One question; edits of files are whole files in its reply.
 
-        Raises `Waiting` for an account without credit and a budget that is used up.
+        Answers that come at the same time use the workspace one after the other. Raises `Waiting` for an
+        account without credit and a budget that is used up.
         """
-        accept = self._accept(context)
+        question = await question_of(context, self._renderer)
+        request = question.request
+        shown = await shown_of(context, question.baseline)
+        accept = self._accept(context, shown)
 
         async def one_by_one(body: JSON) -> None:
             async with writing:
                 await accept(body)
 
-        request = await request_of(context, self._renderer)
         try:
-            return await self._caller.ask(replace(request, accept=one_by_one))
+            reply = await self._caller.ask(replace(request, accept=one_by_one))
         except OutOfCredit as error:
             raise Waiting(_budget(context, request.profile.backend, error)) from error
         except BudgetExceeded as error:
             raise Waiting(_budget(context, error.details["name"], error)) from error
+        if context.spec.apply != "workspace":
+            return reply
+        return replace(reply, data=await resolved(context, shown, reply.data))
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
         faults = [
@@ -104,9 +112,13 @@ class LlmPhase:
         ]
         return faults
 
-    def _accept(self, context: PhaseContext) -> Accept:
+    def _accept(self, context: PhaseContext, shown: Shown) -> Accept:
         if context.spec.apply == "workspace":
-            return lambda body: self.write(context, body)
+
+            async def accept(body: JSON) -> None:
+                await self.write(context, await resolved(context, shown, body))
+
+            return accept
         if context.spec.output and context.spec.output.name == REVIEW_SCHEMA:
             return lambda body: _check_review(context, body)
         return _nothing

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.errors import Invalid
 from app.llm.channels import channel
@@ -15,7 +16,16 @@ from app.pipelines.snapshot import PhaseSpec, PromptPin
 from app.rendering.renderer import Renderer
 
 
-async def request_of(context: PhaseContext, renderer: Renderer) -> Request:
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and what of the repository it shows."""
+
+    request: Request
+    baseline: JSON
+    """The value `baseline_code`; None: the prompt does not use it."""
+
+
+async def question_of(context: PhaseContext, renderer: Renderer) -> Question:
     """Everything but what becomes of the answer. Raises `Invalid`, `TemplateError`."""
     spec = context.spec
     prompt = spec.rework if context.round and spec.rework else spec.prompt
@@ -23,14 +33,14 @@ async def request_of(context: PhaseContext, renderer: Renderer) -> Request:
         raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
     forms = Forms(renderer, prompt, spec.output.contract())
     values = await variables(context, prompt.variables)
-    return Request(
+    request = Request(
         profile=spec.profile.within(spec.limits),
         route=spec.route.name if spec.route else None,
         cascade=context.snapshot.cascade(spec, context.round if spec.rework else 0),
         role=prompt.role,
         system=await forms.system(),
         system_in_words=await forms.in_words(),
-        blocks=await forms.blocks(_shown(values)) if _writes_blocks(spec) else None,
+        blocks=await forms.blocks() if _writes_blocks(spec) else None,
         task=await renderer.render(prompt.task, values, name=f"{prompt.role}.task"),
         schema=forms.schema,
         key=_key(context),
@@ -46,6 +56,7 @@ async def request_of(context: PhaseContext, renderer: Renderer) -> Request:
         cache=spec.limits.cache and context.round == 0 and not context.is_retry,
         deliverable="code" if spec.apply else f"the {forms.schema.name}",
     )
+    return Question(request, values.get("baseline_code"))
 
 
 class Forms:
@@ -69,12 +80,12 @@ class Forms:
         """Only what no grammar binds is asked for its steps of reasoning."""
         return await self.system(constrained=False) if "constrained" in self._prompt.variables else None
 
-    async def blocks(self, existing: Mapping[str, str]) -> Blocks | None:
+    async def blocks(self) -> Blocks | None:
         """None: the prompt knows nothing of blocks."""
         if "blocks" not in self._prompt.variables:
             return None
         told = channel("blocks").instructions(self.schema.json_schema())
-        return Blocks(await self.system(blocks=told), existing)
+        return Blocks(await self.system(blocks=told))
 
 
 def repair_of(renderer: Renderer, prompt: PromptPin, schema_name: str) -> Repair:
@@ -91,12 +102,6 @@ def _writes_blocks(spec: PhaseSpec) -> bool:
     """Whether anybody in line hands over files as blocks."""
     line = [spec.profile, *(step.profile for step in (spec.route.cascade if spec.route else ()))]
     return spec.apply is not None and any(pin is not None and pin.code_channel == "blocks" for pin in line)
-
-
-def _shown(values: Mapping[str, JSON]) -> dict[str, str]:
-    """The files that the prompt shows; what was not shown can not be edited."""
-    files = values.get("baseline_code", {}).get("files", ())
-    return {file["path"]: file["content"] for file in files}
 
 
 def _key(context: PhaseContext) -> CallKey:

@@ -35,7 +35,7 @@ def whole(files: dict[str, str]) -> str:
 def edited(edits: str, files: dict[str, str] | None = None) -> str:
     """One edit of the greeting, and whole files."""
     others = files or {}
-    manifest = code({GREETING: "", **others})
+    manifest = code(others)
     for name in ("files", "test_files"):
         for file in manifest[name]:
             del file["content"]
@@ -123,7 +123,7 @@ async def test_a_file_outside_of_what_was_shown_can_not_be_edited(shop: Shop) ->
     run = await shop.run(Team(developer=[edited(APPEND, {TEST: SHOUT[TEST]})]))
     assert run.error is not None
     assert run.error["code"] == "invalid_answer"
-    assert "there is no such file to edit; give the whole file" in run.error["message"]
+    assert f"{GREETING}: it was not shown to you, so it can not be edited" in run.error["message"]
 
 
 async def test_a_prompt_that_does_not_use_blocks_is_answered_in_json(shop: Shop) -> None:

@@ -86,6 +86,7 @@ CODE: dict[str, Any] = {
         }
     ],
     "migration_scripts": [],
+    "edits": [],
 }
 
 QA_REPORT: dict[str, Any] = {

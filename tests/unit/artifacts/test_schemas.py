@@ -45,7 +45,7 @@ SOURCE_FIELDS = {
     "error_handling test_count",
     "ArchitectureDeliverable": "epic_id components adrs test_strategy acceptance_criteria",
     "CodeFile": "path content imports classes functions tests_required",
-    "DeveloperDeliverable": "files dependencies test_files migration_scripts",
+    "DeveloperDeliverable": "files dependencies test_files migration_scripts edits",
     "QAIssue": "id severity category description location fix_required",
     "QADeliverable": "passed issues test_results recommendations",
     "EpicDeliverable": "title goal user_stories acceptance_criteria",
@@ -238,6 +238,14 @@ def one_path_twice(code: dict[str, Any]) -> None:
     code["migration_scripts"] = [changed(CODE["files"][0], path="App/routers/health.py")]
 
 
+def whole_and_edited(code: dict[str, Any]) -> None:
+    code["edits"] = [{"path": CODE["files"][0]["path"], "search": "a", "replace": "b"}]
+
+
+def many_edits(code: dict[str, Any]) -> None:
+    code["edits"] = [{"path": "a.py", "search": str(n), "replace": ""} for n in range(501)]
+
+
 def no_file(code: dict[str, Any]) -> None:
     code.update(files=[], test_files=[])
 
@@ -259,6 +267,8 @@ def large_files(code: dict[str, Any]) -> None:
     ("change", "error"),
     [
         (one_path_twice, "repeated: App/routers/health.py"),
+        (whole_and_edited, "whole or by edits; repeated: app/routers/health.py"),
+        (many_edits, "at most 500 edits in all, this has 501"),
         (no_file, "at least one file is needed"),
         (many_files, "at most 200 files in all, this has 201"),
         (a_large_file, "app/routers/health.py is larger than 2 MiB"),

@@ -61,7 +61,8 @@ def test_every_answer_is_valid_as_it_stands(recording, seeds):
         phases = {phase.name: phase for phase in seeds.definitions[entry.definition].phases}
         wanted = schema(phases[entry.phase].schema_name)
 
-        assert wanted.validate(entry.answer) == entry.answer
+        given = {"edits": [], **entry.answer} if "test_files" in entry.answer else entry.answer
+        assert wanted.validate(entry.answer) == given
 
 
 @pytest.mark.parametrize(("definition", "first"), [("software", ["pm", "architect"]), ("software-small", [])])

@@ -56,6 +56,9 @@ def deliverables(draw: st.DrawFn) -> dict[str, Any]:
     paths = draw(st.lists(PATHS, min_size=1, max_size=5, unique_by=str.casefold))
     found: dict[str, Any] = {"files": [], "dependencies": draw(st.lists(LINE, max_size=2)), "test_files": []}
     found["migration_scripts"] = []
+    edited = draw(st.lists(PATHS, max_size=2, unique=True))
+    edits = [{"path": path, "search": f"{draw(LINE)}\n", "replace": f"{draw(LINE)}\n"} for path in edited]
+    found["edits"] = [edit for edit in edits if edit["path"].casefold() not in map(str.casefold, paths)]
     for path in paths:
         name = draw(st.sampled_from(["files", "test_files", "migration_scripts"]))
         found[name].append(code_file(path, draw(CONTENTS)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from app.artifacts.registry import schema, schema_names
 from app.errors import NotFound
 from app.llm.channels import channel
-from app.llm.channels.edits import MAX_CHARS, MAX_EDITS
+from app.llm.channels.edits import MAX_EDITS
 from app.llm.channels.fences import MAX_BLOCKS
 from app.llm.channels.manifest import file_lists, manifest_schema
 from app.llm.dialects.dialect import UnsupportedSchema
@@ -19,7 +20,6 @@ from tests.unit.llm.channels.deliverables import code_file
 
 DELIVERABLE = schema("DeveloperDeliverable")
 SCHEMA = DELIVERABLE.json_schema()
-EXISTING = {"app/b.py": "one\ntwo\nthree\ntwo\n", "win.txt": "a\r\nb\r\n", "open.txt": "a\nlast"}
 
 
 def answer(*blocks: str, paths: list[Any] | None = None, **more: Any) -> str:
@@ -32,7 +32,7 @@ def edit(path: str, search: str, replace: str) -> str:
 
 
 def read(text: str) -> dict[str, str]:
-    found = channel("blocks").read(text, SCHEMA, EXISTING)
+    found = channel("blocks").read(text, SCHEMA)
     return {entry["path"]: entry["content"] for entry in found["files"]}
 
 
@@ -49,17 +49,19 @@ def test_a_document_in_blocks_is_a_valid_deliverable() -> None:
         "dependencies": [],
         "test_files": [code_file("tests/test_a.py", "")],
         "migration_scripts": [],
+        "edits": [{"path": "app/b.py", "search": "x = 1\n", "replace": ""}],
     }
     text = channel("blocks").write(wanted, SCHEMA)
     assert '\n````file app/a.py\nprint("\\n")\n````\n' in text
     assert "\n`````file README.md\n" in text
-    assert DELIVERABLE.validate(channel("blocks").read(text, SCHEMA, {})) == wanted
+    assert DELIVERABLE.validate(channel("blocks").read(text, SCHEMA)) == wanted
 
 
 def test_the_model_is_told_the_schema_of_the_manifest_without_the_text_of_files() -> None:
     told = channel("blocks").instructions(SCHEMA)
     assert "files, test_files, migration_scripts" in told
     assert '"content"' not in told
+    assert '"search"' not in told
     assert manifest_schema(SCHEMA)["properties"]["files"]["items"]["required"] == [
         "path",
         "imports",
@@ -147,11 +149,6 @@ def test_each_fault_of_the_form_is_named(text: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("block", "fault"),
     [
-        (edit("app/none.py", "a\n", "b\n"), "app/none.py: there is no such file to edit"),
-        (edit("app/b.py", "four\n", ""), "app/b.py: edit 1: the search text is found 0 times, not once"),
-        (edit("app/b.py", "two\n", ""), "app/b.py: edit 1: the search text is found 2 times, not once"),
-        (edit("app/b.py", "wo\nthree\n", ""), "found 0 times"),
-        (edit("app/b.py", "", "x\n"), "edit 1: the search text is empty"),
         (edit("app/b.py", "one\n", "=======\n"), "edit 1: '=======' stands where it can not"),
         ("````edit app/b.py\none\n````", "edit 1: text outside"),
         ("````edit app/b.py\n````", "0 edits"),
@@ -163,37 +160,42 @@ def test_each_fault_of_the_form_is_named(text: str, fault: str) -> None:
             + "````",
             f"{MAX_EDITS + 1} edits",
         ),
-        (edit("app/b.py", "one\n", "x" * MAX_CHARS + "\n"), "the edited file would have"),
     ],
 )  # fmt: skip
 def test_each_fault_of_an_edit_is_named(block: str, fault: str) -> None:
-    path = block.split("\n")[0].removeprefix("````edit ")
-    assert fault in refused(answer(block, paths=[path]))
+    assert fault in refused(answer(block))
 
 
-def test_edits_are_found_in_the_file_as_it_was() -> None:
-    both = edit("app/b.py", "one\n", "three\nfour\n").removesuffix("````")
-    both += "<<<<<<< SEARCH\nthree\n=======\n>>>>>>> REPLACE\n````"
-    assert read(answer(both, paths=["app/b.py"])) == {"app/b.py": "three\nfour\ntwo\ntwo\n"}
+def test_edits_come_back_as_they_are_for_whoever_knows_the_files() -> None:
+    text = answer(edit("app/b.py", "one\n", "two\n"), "````file a.py\nx\n````", paths=["a.py"])
+    found = channel("blocks").read(text, SCHEMA)
+    assert found["files"] == [{"path": "a.py", "content": "x\n"}]
+    assert found["edits"] == [{"path": "app/b.py", "search": "one\n", "replace": "two\n"}]
 
 
-def test_edits_of_the_same_lines_are_refused() -> None:
-    both = edit("app/b.py", "one\ntwo\n", "").removesuffix("````")
-    both += "<<<<<<< SEARCH\ntwo\nthree\n=======\n>>>>>>> REPLACE\n````"
-    assert "two edits change the same lines" in refused(answer(both, paths=["app/b.py"]))
+def test_an_edited_file_that_the_manifest_lists_all_the_same_is_no_whole_file() -> None:
+    found = channel("blocks").read(answer(edit("b.py", "one\n", ""), paths=["b.py"]), SCHEMA)
+    assert (found["files"], len(found["edits"])) == ([], 1)
 
 
-def test_an_edit_keeps_the_line_ends_and_the_open_end_of_a_file() -> None:
-    text = answer(
-        edit("win.txt", "a\n", "x\ny\n"), edit("open.txt", "last\n", "end\n"), paths=["win.txt", "open.txt"]
-    )
-    assert read(text) == {"win.txt": "x\r\ny\r\nb\r\n", "open.txt": "a\nend"}
+def test_a_file_is_given_whole_or_by_edits_and_not_both() -> None:
+    text = answer(edit("b.py", "one\n", ""), "````file b.py\nx\n````", paths=["b.py"])
+    assert "b.py: it has more than one block" in refused(text)
+    assert "edits stand in the manifest" in refused(answer("````file a\n````", paths=["a"], edits=[{}]))
+
+
+def test_a_schema_without_edits_is_told_nothing_of_them() -> None:
+    form = copy.deepcopy(SCHEMA)
+    del form["properties"]["edits"]
+    assert "SEARCH" not in channel("blocks").instructions(form)
+    with pytest.raises(InvalidAnswer, match="give whole files"):
+        channel("blocks").read(answer(edit("b.py", "one\n", "")), form)
 
 
 def test_every_fault_is_told_at_once_but_not_without_end() -> None:
-    lines = refused(answer(edit("app/b.py", "four\n", ""), paths=["a", "b", "app/b.py"])).split("\n")
+    lines = refused(answer("````edit app/b.py\n````", paths=["a", "b"])).split("\n")
     assert lines == [
-        "app/b.py: edit 1: the search text is found 0 times, not once",
+        f"app/b.py: 0 edits; a block holds 1 to {MAX_EDITS}",
         "files.0: a has no block",
         "files.1: b has no block",
     ]

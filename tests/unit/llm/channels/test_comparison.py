@@ -37,7 +37,7 @@ def asks(backend: Backend) -> Ask:
             answer = await backend.answer(Call(PROFILE, "", messages, "code", SCHEMA))
             output += answer.tokens.output
             try:
-                DELIVERABLE.validate(channel.read(answer.text, SCHEMA, {}))
+                DELIVERABLE.validate(channel.read(answer.text, SCHEMA))
             except (InvalidAnswer, SchemaMismatch) as fault:
                 messages += [Message("assistant", answer.text), Message("user", "\n".join(fault.errors))]
             else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import Any
 
 import pytest
@@ -11,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.artifacts.registry import schema
+from app.edits.edit import Edit, apply_edits
 from app.llm.channels import CHANNELS, channel
-from app.llm.channels.edits import DIVIDER, REPLACE, SEARCH, Edit, apply_edits, read_edits
-from app.llm.channels.fences import write_block
+from app.llm.channels.edits import DIVIDER, REPLACE, SEARCH, read_edits
 from app.llm.errors import InvalidAnswer
-from tests.unit.llm.channels.deliverables import CONTENTS, PATHS, deliverables
+from tests.unit.llm.channels.deliverables import CONTENTS, deliverables
 
 DELIVERABLE = schema("DeveloperDeliverable")
 SCHEMA = DELIVERABLE.json_schema()
@@ -25,7 +24,7 @@ TYPED = st.lists(st.text("abcé `\t", max_size=6), min_size=1, max_size=6)
 @given(deliverables())
 def test_both_channels_give_back_the_same_deliverable(wanted: dict[str, Any]) -> None:
     for one in CHANNELS.values():
-        assert one.read(one.write(wanted, SCHEMA), SCHEMA, {}) == wanted
+        assert one.read(one.write(wanted, SCHEMA), SCHEMA) == wanted
 
 
 @given(
@@ -35,8 +34,8 @@ def test_a_cut_off_answer_yields_nothing(wanted: dict[str, Any], before: str, da
     text = before + channel("blocks").write(wanted, SCHEMA)
     end = len(text.rstrip("\n"))
     with pytest.raises(InvalidAnswer):
-        channel("blocks").read(text[: data.draw(st.integers(0, end - 1))], SCHEMA, {})
-    assert channel("blocks").read(text[:end], SCHEMA, {}) == wanted
+        channel("blocks").read(text[: data.draw(st.integers(0, end - 1))], SCHEMA)
+    assert channel("blocks").read(text[:end], SCHEMA) == wanted
 
 
 @given(deliverables(), CONTENTS, st.data())
@@ -47,7 +46,7 @@ def test_text_put_anywhere_changes_no_file_in_silence(
     text = channel("blocks").write(wanted, SCHEMA)
     at = data.draw(st.integers(0, len(text)))
     with contextlib.suppress(InvalidAnswer):
-        found = channel("blocks").read(text[:at] + more + text[at:], SCHEMA, {})
+        found = channel("blocks").read(text[:at] + more + text[at:], SCHEMA)
         was, now = ({f["path"]: f["content"] for f in _files(one)} for one in (wanted, found))
         assert sum(was.get(path) != content for path, content in now.items()) <= 1
 
@@ -56,7 +55,7 @@ def test_text_put_anywhere_changes_no_file_in_silence(
 def test_any_text_is_read_or_refused_and_never_another_error(text: str) -> None:
     for one in CHANNELS.values():
         with contextlib.suppress(InvalidAnswer):
-            assert isinstance(one.read(text, SCHEMA, {"a.py": "x\n"}), dict)
+            assert isinstance(one.read(text, SCHEMA), dict)
 
 
 @given(TYPED, st.sampled_from(["\n", "\r\n"]), st.booleans(), TYPED, st.data())
@@ -71,17 +70,6 @@ def test_an_edit_of_a_line_that_stands_once_changes_that_line_alone(
     assert read_edits(f"{SEARCH}\n{edit.search}{DIVIDER}\n{edit.replace}{REPLACE}\n") == [edit]
     wanted = ending.join([*lines[:place], *new, *lines[place + 1 :]]) + ending * closed
     assert apply_edits(before, [edit]) == wanted
-
-
-@given(PATHS, TYPED)
-def test_an_edit_and_the_whole_file_give_the_same_deliverable(path: str, lines: list[str]) -> None:
-    text = "".join(f"{line}\n" for line in [*lines, "the only one"])
-    manifest = '{"files": [{"path": PATH}], "dependencies": [], "test_files": []}'
-    head = f"```json\n{manifest.replace('PATH', json.dumps(path))}\n```\n"
-    body = f"{SEARCH}\nthe only one\n{DIVIDER}\nanother\n{REPLACE}\n"
-    edited = channel("blocks").read(head + write_block(f"edit {path}", body), SCHEMA, {path: text})
-    whole = text.removesuffix("the only one\n") + "another\n"
-    assert edited == channel("blocks").read(head + write_block(f"file {path}", whole), SCHEMA, {})
 
 
 def _files(document: dict[str, Any]) -> list[dict[str, Any]]:
