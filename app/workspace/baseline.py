@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.usage.estimate import estimate_tokens, tokens_of_bytes
 from app.workspace.files import SourceFile
+from app.workspace.map.parts import Part
+from app.workspace.map.repository_map import MapLines
 from app.workspace.repository import (
     LINK,
     SUBMODULE,
@@ -25,6 +27,12 @@ MAX_MAP = 2_000
 MAX_LEFT_OUT = 200
 MAP_SHARE, LEFT_OUT_SHARE = 0.25, 0.1
 """The parts of the budget that the list of paths and the list of what is missing may take at most."""
+SYMBOLS_SHARE = 0.2
+"""For the signatures of what is not shown, when not all files fit."""
+PARTS_SHARE = 0.3
+"""For parts of files that are asked for, when those do not fit."""
+LEAST_SHARED = 1_000
+"""A smaller budget, in tokens, goes to files alone."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,14 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Reserved:
+    """Tokens that files may not take."""
+
+    symbols: int = 0
+    parts: int = 0
+
+
+@dataclass(frozen=True)
 class Baseline:
     """The files shown, every tracked path, and what was left out, each in its order."""
 
@@ -46,6 +62,9 @@ class Baseline:
     files: tuple[SourceFile, ...]
     map: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    reserved: Reserved = field(default_factory=Reserved)
+    symbols: MapLines = field(default_factory=MapLines)
+    parts: tuple[Part, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON of about `budget_tokens` at most. `map` and `left_out` are cut; the totals are not."""
@@ -57,6 +76,10 @@ class Baseline:
             "map_total": len(self.map),
             "left_out": _cut(left, self.budget_tokens * LEFT_OUT_SHARE, MAX_LEFT_OUT),
             "left_out_total": len(self.left_out),
+            "symbols": list(self.symbols.lines),
+            "symbols_shown": self.symbols.shown,
+            "symbols_total": self.symbols.total,
+            "parts": [part.as_json() for part in self.parts],
         }
 
     def overlay(self, files: Sequence[SourceFile]) -> Baseline:
@@ -64,7 +87,7 @@ class Baseline:
         changed = {file.path for file in files}
         kept = [file for file in self.files if file.path not in changed]
         paths = tuple(sorted({*self.map, *changed}))
-        budget = _file_budget(self.budget_tokens, paths)
+        budget = _file_budget(self.budget_tokens, paths) - self.reserved.symbols - self.reserved.parts
         shown: list[SourceFile] = []
         left = [one for one in self.left_out if one.path not in changed]
         for file in (*sorted(files, key=lambda f: f.path), *kept):
@@ -83,15 +106,20 @@ class Baseline:
 
 
 async def baseline_code(
-    repo: Repository, commit: str, budget_tokens: int, *, first: Sequence[str] = ()
+    repo: Repository, commit: str, budget_tokens: int, *, first: Sequence[str] = (), changed_tokens: int = 0
 ) -> Baseline:
-    """The baseline of a commit; `first` are paths to show before all others. Same input, same answer."""
+    """The baseline of a commit; `first` are paths to show before all others. Same input, same answer.
+
+    `changed_tokens` is what the files of the run take, which come over it.
+    """
     entries = await tracked_files(repo, commit)
     wanted = {path.removeprefix("./"): n for n, path in enumerate(first)}
     paths = tuple(sorted(entry.path for entry in entries if entry.path.isprintable()))
     # names are judged in a thread: with many thousand files that is computing the event loop should not do
     candidates, left = await asyncio.to_thread(_judge, entries, wanted)
     budget = _file_budget(budget_tokens, paths)
+    reserved = _reserve(budget, candidates, wanted, changed_tokens)
+    budget -= reserved.symbols + reserved.parts
     shown: list[SourceFile] = []
     async with blob_reader(repo) as read:
         for entry in candidates:
@@ -106,7 +134,21 @@ async def baseline_code(
         tuple(shown),
         paths,
         tuple(sorted(left, key=lambda one: one.path)),
+        reserved,
     )
+
+
+def _reserve(
+    budget: int, candidates: Sequence[TreeEntry], wanted: Collection[str], changed_tokens: int
+) -> Reserved:
+    """Nothing where all files fit: a small repository is shown whole."""
+    if budget < LEAST_SHARED:
+        return Reserved()
+    asked = changed_tokens + sum(tokens_of_bytes(one.size) for one in candidates if one.path in wanted)
+    everything = changed_tokens + sum(tokens_of_bytes(one.size) for one in candidates)
+    symbols = int(budget * SYMBOLS_SHARE) if everything > budget else 0
+    parts = int(budget * PARTS_SHARE) if asked > budget - symbols else 0
+    return Reserved(symbols, parts)
 
 
 def _judge(entries: Sequence[TreeEntry], wanted: dict[str, int]) -> tuple[list[TreeEntry], list[LeftOut]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from app.artifacts.registry import artifact_name
-from app.pipelines.code import files_of
+from app.pipelines.failures import failing_parts, without_failing
 from app.pipelines.phases.kind import JSON, PhaseContext
-from app.pipelines.phases.repository import repository_of
+from app.pipelines.phases.surroundings import baseline_of
 from app.usage.estimate import estimate_tokens
-from app.workspace.baseline import baseline_code
 
 PROMPT_TOKENS = 4_000
 """Kept free for the prompt, its schema and the artifacts before it, and more where they take more."""
@@ -37,6 +37,12 @@ SAMPLE: dict[str, Any] = {
         "map_total": 1,
         "left_out": [{"path": "big.bin", "reason": "binary", "tokens": 9}],
         "left_out_total": 1,
+        "symbols": ["pay.py: class Till; .def take(self, price)"],
+        "symbols_shown": 2,
+        "symbols_total": 9,
+        "parts": [
+            {"path": "long.py", "first_line": 1, "last_line": 1, "of_lines": 900, "content": "import re\n"}
+        ],
     },
     "test_results": {
         "outcome": "failed",
@@ -61,14 +67,15 @@ SAMPLE: dict[str, Any] = {
 """An example of every value: prompts are test-rendered with it before they are saved."""
 
 
-async def variables(context: PhaseContext, names: Iterable[str]) -> dict[str, JSON]:
+async def variables(context: PhaseContext, names: Iterable[str], state_dir: Path) -> dict[str, JSON]:
     """The declared values of this phase run."""
+    names = list(names)
     known: dict[str, Callable[[], Awaitable[JSON]]] = {
         "epic_description": _constant(context.epic_description),
         "previous_artifacts": _constant(_previous(context)),
-        "baseline_code": lambda: _baseline(context),
-        "test_results": _constant(context.artifacts.get("test_results")),
-        "issues": _constant([dict(issue) for issue in context.issues]),
+        "baseline_code": lambda: baseline_of(context, _budget(context), state_dir),
+        "test_results": _constant(failing_parts(context.artifacts.get("test_results"))),
+        "issues": _constant(_issues(context, told_apart="test_results" in names)),
         "round": _constant(context.round),
         "instruction": _constant(context.spec.settings.get("instruction", "")),
         "item": _constant(context.item.body if context.item else ""),
@@ -83,38 +90,19 @@ def _constant(value: JSON) -> Callable[[], Awaitable[JSON]]:
     return give
 
 
+def _issues(context: PhaseContext, *, told_apart: bool) -> list[JSON]:
+    """Failing tests are among the test results, where the prompt shows those, and are not told twice."""
+    issues = [dict(issue) for issue in context.issues]
+    results = context.artifacts.get("test_results")
+    return without_failing(issues, results) if told_apart and results else issues
+
+
 def _previous(context: PhaseContext) -> dict[str, JSON]:
     """The artifacts the phase reads, and in a rework its own last one."""
     names = [*map(artifact_name, context.spec.inputs)]
     if context.round and context.spec.artifact:
         names.append(context.spec.artifact)
     return {name: context.artifacts[name] for name in names if name in context.artifacts}
-
-
-async def _baseline(context: PhaseContext) -> JSON:
-    """Repository text within the phase's budget, with the files of the run over it."""
-    if context.project is None or context.base_commit is None:
-        return {"files": [], "map": [], "map_total": 0, "left_out": [], "left_out_total": 0}
-    repository = await repository_of(context.project)
-    named = _named(context)
-    found = await baseline_code(repository, context.base_commit, _budget(context), first=named)
-    body = found.overlay(files_of(context.artifacts.get("code"))).as_json()
-    await context.progress(
-        "context",
-        {
-            "phase": context.spec.name,
-            "files": [file["path"] for file in body["files"]],
-            "left_out": body["left_out_total"],
-        },
-    )
-    return body
-
-
-def _named(context: PhaseContext) -> list[str]:
-    """The files that the architecture names; those of the item that is asked for come first."""
-    components = context.artifacts.get("architecture", {}).get("components", ())
-    own = context.item.body if context.item else None
-    return [part["file_path"] for part in sorted(components, key=lambda part: part != own)]
 
 
 def _budget(context: PhaseContext) -> int:
@@ -133,8 +121,8 @@ def _beside(context: PhaseContext) -> int:
     prompt = spec.rework if context.round and spec.rework else spec.prompt
     given = (
         _previous(context),
-        context.artifacts.get("test_results"),
-        [dict(issue) for issue in context.issues],
+        failing_parts(context.artifacts.get("test_results")),
+        _issues(context, told_apart=True),
         context.epic_description,
     )
     schema = json.dumps(spec.output.json_schema) if spec.output else ""

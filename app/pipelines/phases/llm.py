@@ -75,7 +75,7 @@ class LlmPhase:
         Answers that come at the same time use the workspace one after the other. Raises `Waiting` for an
         account without credit and a budget that is used up.
         """
-        question = await question_of(context, self._renderer)
+        question = await question_of(context, self._renderer, self._state_dir)
         request = question.request
         shown = await shown_of(context, question.baseline)
         accept = self._accept(context, shown)

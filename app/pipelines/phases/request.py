@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.errors import Invalid
 from app.llm.channels import channel
@@ -25,14 +26,14 @@ class Question:
     """The value `baseline_code`; None: the prompt does not use it."""
 
 
-async def question_of(context: PhaseContext, renderer: Renderer) -> Question:
+async def question_of(context: PhaseContext, renderer: Renderer, state_dir: Path) -> Question:
     """Everything but what becomes of the answer. Raises `Invalid`, `TemplateError`."""
     spec = context.spec
     prompt = spec.rework if context.round and spec.rework else spec.prompt
     if prompt is None or spec.output is None or spec.profile is None:
         raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
     forms = Forms(renderer, prompt, spec.output.contract())
-    values = await variables(context, prompt.variables)
+    values = await variables(context, prompt.variables, state_dir)
     request = Request(
         profile=spec.profile.within(spec.limits),
         route=spec.route.name if spec.route else None,

@@ -47,7 +47,19 @@ def baseline_code(repository):
         {"path": path, "content": (repository / path).read_text("utf-8")} for path in sorted(sample_files())
     ]
     left_out = [{"path": "data/large.csv", "reason": "over the budget", "tokens": 90_000}]
-    return {"files": files, "map": [file["path"] for file in files], "left_out": left_out}
+    paths = [file["path"] for file in files]
+    part = {"path": "long.py", "first_line": 1, "last_line": 1, "of_lines": 900, "content": "import re\n"}
+    return {
+        "files": files,
+        "map": paths,
+        "map_total": len(paths),
+        "left_out": left_out,
+        "left_out_total": len(left_out),
+        "symbols": ["app/pay.py: class Till"],
+        "symbols_shown": 1,
+        "symbols_total": 5,
+        "parts": [part],
+    }
 
 
 @pytest.fixture(scope="session")

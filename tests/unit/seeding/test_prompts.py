@@ -17,6 +17,7 @@ from app.prompts.prompt import Prompt
 from app.rendering.filling import compiled, fill
 from app.rendering.renderer import Renderer
 from app.seeding.files import load_seeds
+from app.workspace.baseline import Baseline
 
 ROLES = [
     "pm", "architect", "developer", "qa", "rework", "repair",
@@ -25,7 +26,7 @@ ROLES = [
 BUDGET_TOKENS = 1_500
 EMPTY = {
     "previous_artifacts": {"code": {"files": [], "test_files": []}},
-    "baseline_code": {"files": [], "map": [], "left_out": []},
+    "baseline_code": Baseline(0, (), (), ()).as_json(),
     "test_results": None,
 }
 every_role = pytest.mark.parametrize("role", ROLES)
@@ -146,7 +147,16 @@ def test_hostile_text_can_not_end_the_block_it_stands_in(role, seeds, variables)
     hostile = {
         **variables,
         "epic_description": evil,
-        "baseline_code": {"files": [code], "map": [evil], "left_out": [{"path": evil}]},
+        "baseline_code": {
+            **{"files": [code], "map": [evil], "map_total": 1, "left_out": [{"path": evil}]},
+            **{
+                "left_out_total": 1,
+                "symbols": [evil],
+                "symbols_shown": 1,
+                "symbols_total": 1,
+                "parts": [code],
+            },
+        },
         "previous_artifacts": {"epic": {"title": evil}, "code": {"files": [code], "test_files": []}},
         "issues": [{"source": "qa", "text": evil}],
         "test_results": {"output_tail": evil},

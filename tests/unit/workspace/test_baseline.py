@@ -58,7 +58,7 @@ async def test_the_whole_document_stays_within_the_budget(make_repo, budget):
     files = {f"pkg/mod{n}.py": f"value = {n}\n" * (n % 40 + 1) for n in range(300)}
     baseline = await shown(make_repo(files), budget)
     document = baseline.as_json()
-    assert estimate_tokens(json.dumps(document)) <= budget + 40
+    assert estimate_tokens(json.dumps(document)) <= budget + 60, "60: the keys"
     assert (document["map_total"], document["left_out_total"]) == (300, 300 - len(baseline.files))
 
 
