@@ -10,9 +10,21 @@ from pathlib import Path
 from app.errors import unknown
 from app.workspace.gates.command import CommandGate
 from app.workspace.gates.gate import Bench, Change, GateKind, GateResult, GateSpec
+from app.workspace.gates.go import GoGate
+from app.workspace.gates.java import JavaGate
+from app.workspace.gates.javascript import JavaScriptGate
+from app.workspace.gates.python import PythonGate
+from app.workspace.gates.ruff import RuffGate
+from app.workspace.gates.typescript import TypeScriptGate
 
 KINDS: dict[str, GateKind] = {
     "command": CommandGate(),
+    "go": GoGate(),
+    "java": JavaGate(),
+    "javascript": JavaScriptGate(),
+    "python": PythonGate(),
+    "ruff": RuffGate(),
+    "typescript": TypeScriptGate(),
 }
 
 

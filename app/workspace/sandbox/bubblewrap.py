@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 from app.workspace.sandbox.access import Access
@@ -216,6 +217,8 @@ def _system(access: Access) -> list[str]:
             parts += ["--ro-bind", path, path]
     for path in (*READ_ONLY, *(NETWORKED if access.network else ())):
         parts += ["--ro-bind-try", path, path]
+    for path in sorted(glob("/etc/java-*-openjdk")):  # Debian's JDK in /usr is configured there
+        parts += ["--ro-bind", path, path]
     return parts
 
 

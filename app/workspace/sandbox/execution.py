@@ -45,6 +45,8 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the sandbox's own small environment; nothing is inherited from the service."""
     access: Access = field(default_factory=Access)
+    over: Path | None = None
+    """A folder whose files are laid over the copy of the source."""
 
 
 @dataclass(frozen=True)

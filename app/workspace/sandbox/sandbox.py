@@ -87,7 +87,7 @@ async def _run(source: Path, command: Command, limits: Limits) -> Finished:
         with ExitStack() as theirs:  # ends of pipes that must not stay open here
             archive, feed = _pipe(theirs, theirs)
             launch = _prepare(plan, command, limits, archive, ours, theirs)
-            packer = await _pack(source, feed)
+            packer = await _pack(source, command.over, feed)
             try:
                 leashed = await start(launch)
             except BaseException:
@@ -161,10 +161,15 @@ def _prepare(
     )
 
 
-async def _pack(source: Path, feed: int) -> asyncio.subprocess.Process:
-    """Write `source` as an archive to `feed`. Links stay links, pipes stay pipes; nothing is followed."""
+async def _pack(source: Path, over: Path | None, feed: int) -> asyncio.subprocess.Process:
+    """Write `source` as an archive to `feed`, and `over` behind it: of two files of one name the last stays.
+
+    Links stay links, pipes stay pipes; nothing is followed.
+    """
     tar = shutil.which("tar") or "tar"
     options = ["--create", "--file=-", "--mode=u+rwX", f"--directory={source}", "."]
+    if over is not None:
+        options += [f"--directory={over}", "."]
     null, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
         tar, *options, env=bubblewrap.OUTER_ENV, stdin=null, stdout=feed, stderr=pipe, start_new_session=True

@@ -53,6 +53,18 @@ async def test_a_project_whose_tests_pass_passes(sandbox: Sandbox, tmp_path: Pat
     assert (verdict.outcome, verdict.tests, verdict.exit_code) == ("passed", 1, 0)
 
 
+async def test_files_are_laid_over_the_copy_and_the_source_stays_as_it_is(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    for folder, text in (("source", "old"), ("over", "new")):
+        (tmp_path / folder / "deep").mkdir(parents=True)
+        (tmp_path / folder / "deep/a.txt").write_text(text)
+    (tmp_path / "source/b.txt").write_text(" kept")
+    command = Command(("cat", "deep/a.txt", "b.txt"), over=tmp_path / "over")
+    assert (await sandbox.run(tmp_path / "source", command)).output == "new kept"
+    assert (tmp_path / "source/deep/a.txt").read_text() == "old"
+
+
 async def test_a_failing_test_is_named_with_its_message(sandbox: Sandbox, tmp_path: Path) -> None:
     verdict = await run_tests(
         sandbox, tmp_path, test_a="def test_good(): pass\ndef test_bad(): assert 1 == 2"
