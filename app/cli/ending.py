@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from app.cli.failures import HINTS
+from app.cli.gate_view import show_gates
 from app.cli.invocation import command
 from app.cli.lines import counted, duration
 from app.cli.output import emit, explain, row, say, table
@@ -30,6 +31,9 @@ def show_ending(console: Console, view: RunView, *, next_steps: bool = True) -> 
     if any(wait.decided_at for wait in view.waits):
         _title(console, "Decisions")
         show_decisions(console, view.waits)
+    if checked := gates(view):
+        _title(console, "Gates")
+        show_gates(console, checked, indent=2)
     if view.commit:
         _commit(console, view.commit)
     if names := documents(view):
@@ -45,6 +49,12 @@ def documents(view: RunView) -> list[str]:
     """Artifacts of this run that a document can be made of."""
     made = {spec.artifact for spec in view.snapshot.phases if spec.template}
     return [name for name in view.artifacts if name in made]
+
+
+def gates(view: RunView) -> list[Mapping[str, Any]]:
+    """What the gates said last, before the tests."""
+    tested = {spec.artifact for spec in view.snapshot.phases if spec.kind == "tests"}
+    return [gate for name, body in view.artifacts.items() if name in tested for gate in body.get("gates", ())]
 
 
 def money(bill: Bill) -> str:

@@ -132,10 +132,15 @@ def _made(phase: PhaseView) -> str:
 
 
 def _tests(made: Mapping[str, Any]) -> str:
+    gates = made.get("gates", ())
+    stopped = [f"{gate['name']} {gate['outcome']}" for gate in gates if gate["outcome"] != "passed"]
+    if stopped:
+        return f"not run, because of {counted(len(stopped), 'gate')}: {', '.join(stopped)}"
     broken = made["failures"] + made["errors"]
     if broken:
         return f"{broken} of {counted(made['tests'], 'test')} failed"
-    return f"{made['passed']} of {counted(made['tests'], 'test')} passed"
+    behind = f", {counted(len(gates), 'gate')} passed" if gates else ""
+    return f"{made['passed']} of {counted(made['tests'], 'test')} passed{behind}"
 
 
 def tokens_of(phase: PhaseView) -> str:

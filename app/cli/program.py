@@ -16,6 +16,7 @@ from app.cli.commands import (
     decisions,
     definitions,
     destinations,
+    gates,
     limits,
     models,
     operations,
@@ -77,6 +78,7 @@ program.add_typer(projects.group, name="projects")
 program.add_typer(definitions.group, name="definitions")
 program.add_typer(schedules.group, name="schedules")
 program.add_typer(destinations.group, name="destinations")
+program.add_typer(gates.group, name="gates")
 program.add_typer(models.group, name="models")
 program.add_typer(routes.group, name="route")
 models.group.add_typer(prices.group, name="price")

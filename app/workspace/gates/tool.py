@@ -39,7 +39,7 @@ def result_of(
     """Passed only by exit code 0. A failure without a finding has its output for one."""
     found = tuple(findings)
     if execution.exit_code == 0:
-        noted = f", with {len(found)} warnings" if found else ""
+        noted = f", with {_counted(found)}" if found else ""
         return GateResult(spec.name, spec.kind, "passed", f"{tool} ended with 0{noted}", found)
     if execution.exit_code == NOT_FOUND:
         return GateResult(spec.name, spec.kind, "missing", f"{tool} is not installed on this host")
@@ -48,11 +48,15 @@ def result_of(
         return failed(
             spec, f"{tool}: {ended}", Finding(last(execution.output, OUTPUT_BYTES).strip() or ended)
         )
-    return failed(spec, f"{tool}: {ended}, {len(found)} findings", *found)
+    return failed(spec, f"{tool}: {ended}, {_counted(found)}", *found)
 
 
 def failed(spec: GateSpec, reason: str, *findings: Finding) -> GateResult:
     return GateResult(spec.name, spec.kind, "failed", reason, findings)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    return "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
 
 
 def missing(spec: GateSpec, reason: str) -> GateResult:
