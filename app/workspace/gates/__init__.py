@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.errors import unknown
+from app.workspace.gates.browser import BrowserGate
 from app.workspace.gates.command import CommandGate
 from app.workspace.gates.gate import Bench, Change, GateKind, GateResult, GateSpec
 from app.workspace.gates.go import GoGate
@@ -18,6 +19,7 @@ from app.workspace.gates.ruff import RuffGate
 from app.workspace.gates.typescript import TypeScriptGate
 
 KINDS: dict[str, GateKind] = {
+    "browser": BrowserGate(),
     "command": CommandGate(),
     "go": GoGate(),
     "java": JavaGate(),

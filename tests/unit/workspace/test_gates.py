@@ -65,5 +65,5 @@ async def test_a_gate_that_was_removed_is_missing(root: Path, bench: Bench) -> N
 def test_settings_that_its_kind_does_not_take_are_refused_with_their_place() -> None:
     with pytest.raises(Invalid, match=r"settings\.argv"):
         check_gate(gate({"argv": []}))
-    with pytest.raises(NotFound, match="there are: command"):
+    with pytest.raises(NotFound, match="there are: browser, command"):
         check_gate(GateSpec("one", "magic", ("*",)))

@@ -1,0 +1,1 @@
+"""Loads pages in a headless browser inside the sandbox, and says what went wrong in them."""
