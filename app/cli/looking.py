@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
+from pathlib import Path
 
 from app.artifacts import store as artifacts
 from app.cli import view as views
@@ -14,6 +15,7 @@ from app.cli.invocation import command
 from app.cli.lines import duration, finished
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, one_line, print_json, row, safe, say, stdout, table
+from app.cli.saving import save_files
 from app.cli.view import RunView, row_json
 from app.cli.working import full_json
 from app.errors import unknown
@@ -47,11 +49,19 @@ def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
 
 
 def show_run(
-    text: str, *, document: str | None, artifact: str | None, with_events: bool, as_json: bool
+    text: str,
+    *,
+    document: str | None,
+    artifact: str | None,
+    with_events: bool,
+    save_to: Path | None,
+    as_json: bool,
 ) -> None:
     async def act(services: Services) -> None:
         run_id = await find_run(services, text)
-        if as_json:
+        if save_to is not None:
+            await save_files(services, run_id, save_to, as_json=as_json)
+        elif as_json:
             print_json(await full_json(services, run_id))
         elif artifact is not None:
             async with services.database.transaction() as session:
@@ -88,7 +98,7 @@ def _show(view: RunView) -> None:
 
 
 def _pruned(at: datetime) -> str:
-    return f"its events, deliveries and earlier artifact versions were removed on {at:%Y-%m-%d}"
+    return f"its events, deliveries, files and earlier artifact versions were removed on {at:%Y-%m-%d}"
 
 
 async def _events(services: Services, view: RunView) -> None:

@@ -16,6 +16,7 @@ LABELS = {
     "artifacts": "earlier artifact versions",
     "answers": "stored answers of models",
     "deliveries": "records of deliveries",
+    "files": "screenshots",
     "batches": "finished batches pruned",
     "items": "items of batches",
     "requests": "kept answers to requests",

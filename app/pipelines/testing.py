@@ -49,9 +49,9 @@ class Tested:
     gates: tuple[GateResult, ...] = ()
     unsandboxed: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """The body of the artifact `test_results`."""
-        return {**self.verdict.as_json(), "gates": [gate_report(one) for one in self.gates]}
+    def as_json(self, kept: Collection[str] = ()) -> dict[str, Any]:
+        """The body of the artifact `test_results`. `kept`: digests of the attachments that are stored."""
+        return {**self.verdict.as_json(), "gates": [gate_report(one, kept) for one in self.gates]}
 
     def issues(self) -> tuple[dict[str, str], ...]:
         """What is wrong, for the next round's prompt."""
@@ -127,7 +127,7 @@ def _stopped(gates: Sequence[GateResult]) -> Verdict:
     return Verdict(outcome="failed", reason=f"the tests did not run, because of the gates: {said}")
 
 
-def gate_report(result: GateResult) -> dict[str, Any]:
+def gate_report(result: GateResult, kept: Collection[str] = ()) -> dict[str, Any]:
     """As the artifact `test_results` has it: its first findings."""
     return {
         "name": result.name,
@@ -138,6 +138,6 @@ def gate_report(result: GateResult) -> dict[str, Any]:
             {"message": one.message, "path": one.path, "line": one.line} for one in result.findings[:FINDINGS]
         ],
         "findings_total": len(result.findings),
-        "files": [],
+        "files": [one.reference for one in result.attachments if one.sha256 in kept],
         "duration_s": round(result.duration_s, 3),
     }

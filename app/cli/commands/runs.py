@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,11 +32,22 @@ def show(
     events: Annotated[
         bool, typer.Option("--events", help="Print everything that happened, in order.")
     ] = False,
+    save_files: Annotated[
+        Path | None,
+        typer.Option("--save-files", metavar="DIR", help="Write its screenshots to this folder."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show one run: its phases, what they found, its commit, documents and bill."""
     from app.cli import looking
 
-    if sum((document is not None, artifact is not None, events, as_json)) > 1:
-        raise typer.BadParameter("choose one of --document, --artifact, --events and --json")
-    looking.show_run(run, document=document, artifact=artifact, with_events=events, as_json=as_json)
+    if sum((document is not None, artifact is not None, events, save_files is not None or as_json)) > 1:
+        raise typer.BadParameter("choose one of --document, --artifact, --events, --save-files and --json")
+    looking.show_run(
+        run,
+        document=document,
+        artifact=artifact,
+        with_events=events,
+        save_to=save_files,
+        as_json=as_json,
+    )

@@ -49,7 +49,7 @@ KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
     "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
     "map": lambda tools: MapPhase(LlmPhase(tools.caller, tools.renderer, tools.state_dir)),
     "tests": lambda tools: TestsPhase(
-        TestBench(tools.sandbox, tools.python, tools.demo_digests), tools.state_dir
+        TestBench(tools.sandbox, tools.python, tools.demo_digests), tools.state_dir, tools.database
     ),
 }
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.db import Database
 from app.errors import Invalid
+from app.pipelines import files
 from app.pipelines.code import files_of
+from app.pipelines.leases import Lease
 from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
@@ -22,8 +25,9 @@ class TestsPhase:
 
     __test__ = False  # its name would make pytest collect it
 
-    def __init__(self, bench: TestBench, state_dir: Path) -> None:
+    def __init__(self, bench: TestBench, state_dir: Path, database: Database) -> None:
         self._bench = bench
+        self._database = database
         self._state_dir = state_dir
 
     async def run(self, context: PhaseContext) -> PhaseResult:
@@ -42,9 +46,11 @@ class TestsPhase:
                 permitted=permitted_paths(context.project, context.snapshot.phases),
             )
         )
+        attached = [one for gate in tested.gates for one in gate.attachments]
+        kept = await files.keep(self._database, Lease(context.pipeline_id, context.fence), attached)
         return PhaseResult(
             OUTCOMES[tested.verdict.outcome],
-            artifact=tested.as_json(),
+            artifact=tested.as_json(kept),
             issues=tested.issues(),
             detail={"unsandboxed": tested.unsandboxed},
         )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from app.pipelines.retention.policy import Pruned
 from app.pipelines.retention.portion import OWNERS, few, number, removed
-from app.tables import Artifact, Budget, Delivery, Event, ModelAnswer, Pipeline
+from app.tables import Artifact, Budget, Delivery, Event, ModelAnswer, Pipeline, RunFile
 
 
 def due(age: timedelta) -> Select[UUID, int]:
@@ -43,6 +43,7 @@ async def prune_some(session: AsyncSession, age: timedelta) -> Pruned | None:
         artifacts=await removed(session, delete(Artifact).where(_superseded(Artifact.pipeline_id.in_(ids)))),
         answers=await removed(session, delete(ModelAnswer).where(ModelAnswer.pipeline_id.in_(ids))),
         deliveries=await removed(session, delete(Delivery).where(Delivery.pipeline_id.in_(ids))),
+        files=await removed(session, delete(RunFile).where(RunFile.pipeline_id.in_(ids))),
     )
     await session.execute(delete(Budget).where(Budget.name.in_([f"run:{run}" for run in ids])))
     await session.execute(update(Pipeline).where(Pipeline.id.in_(ids)).values(pruned_at=func.now()))
@@ -62,6 +63,7 @@ async def preview(session: AsyncSession, age: timedelta) -> Pruned:
         artifacts=await rows(_superseded(Artifact.pipeline_id.in_(ids))),
         answers=await rows(ModelAnswer.pipeline_id.in_(ids)),
         deliveries=await rows(Delivery.pipeline_id.in_(ids)),
+        files=await rows(RunFile.pipeline_id.in_(ids)),
     )
 
 

@@ -14,7 +14,7 @@ class Policy:
     """Counted from the moment a run or a batch was finished. None: for ever."""
 
     history: timedelta | None = None
-    """Events, earlier versions of artifacts, stored answers of models, and records of deliveries."""
+    """Events, earlier versions of artifacts, stored answers of models, records of deliveries, and files."""
     workspaces: timedelta | None = None
     results: timedelta | None = None
     """Items of batches: the inputs, and which run each of them led to."""
@@ -35,6 +35,8 @@ class Pruned:
     """Answers of models that only a resumed run would have replayed."""
     deliveries: int = 0
     """Records of what was sent; the receipts are artifacts, and kept."""
+    files: int = 0
+    """Screenshots of finished runs."""
     batches: int = 0
     """Finished batches whose items are gone; the batches themselves are kept."""
     items: int = 0

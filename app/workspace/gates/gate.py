@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -55,6 +57,15 @@ class Attachment:
     name: str
     media_type: str
     data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """How an artifact names it."""
+        return {"name": self.name, "media_type": self.media_type, "sha256": self.sha256}
 
 
 @dataclass(frozen=True)
