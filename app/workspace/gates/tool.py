@@ -30,7 +30,7 @@ async def run_tool(
 ) -> Execution:
     """Run `tool`, or a shell `script` that gets it as its first argument and `arguments` as the others."""
     argv = ("sh", "-c", SCRIPT + script, "sh", tool, *arguments)
-    return await bench.sandbox.run(source, Command(argv, bench.python, env or {}, over), bench.limits)
+    return await bench.sandbox.run(source, Command(argv, bench.python, env or {}, over=over), bench.limits)
 
 
 def result_of(
