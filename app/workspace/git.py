@@ -17,6 +17,8 @@ from app.workspace.files import escaped
 
 TIMEOUT_S = 120.0
 OUTPUT_LIMIT = 64 * 1024 * 1024
+HEAD_BYTES = 4096
+"""Of what git says on stderr; what follows is read and dropped."""
 
 _FLAGS = (
     "safe.bareRepository=explicit",
@@ -79,11 +81,19 @@ async def git(
     ok: Sequence[int] = (0,),
     limit: int = OUTPUT_LIMIT,
     timeout_s: float = TIMEOUT_S,
+    flags: Sequence[str] = (),
+    secrets: Sequence[str] = (),
 ) -> bytes:
-    """The output of one git command. Raises `GitError` on failure, on the deadline and past the limit."""
+    """The output of one git command. Raises `GitError` on failure, on the deadline and past the limit.
+
+    `flags` are settings beside those of every command; `secrets` stand in no message, whoever repeats them.
+    """
     verb = arguments[0]
     try:
-        async with asyncio.timeout(timeout_s), git_process(caller, *arguments, env=env) as process:
+        async with (
+            asyncio.timeout(timeout_s),
+            git_process(caller, *arguments, env=env, flags=flags) as process,
+        ):
             with failpoint(f"git.{verb}"):
                 output, errors, _ = await asyncio.gather(
                     _read(process.stdout, limit), _head(process.stderr), _feed(process, stdin)
@@ -91,7 +101,7 @@ async def git(
                 code = await process.wait()
     except TimeoutError as error:
         raise GitError(f"git {verb} did not end within {timeout_s:g} s") from error
-    words = escaped(errors.decode("utf-8", "replace").strip(), 500)
+    words = escaped(_without(errors, secrets), 500)
     if code not in ok:
         raise GitError(f"git {verb} failed ({code}): {words}", returncode=code, stderr=words)
     return output
@@ -104,10 +114,10 @@ async def git_text(caller: Caller, *arguments: str, ok: Sequence[int] = (0,)) ->
 
 @asynccontextmanager
 async def git_process(
-    caller: Caller, *arguments: str, env: Mapping[str, str] | None = None
+    caller: Caller, *arguments: str, env: Mapping[str, str] | None = None, flags: Sequence[str] = ()
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A running git command with pipes; its whole process group is dead when the block ends."""
-    process = await _start(caller, arguments, env or {})
+    process = await _start(caller, arguments, env or {}, flags)
     try:
         yield process
     finally:
@@ -118,14 +128,14 @@ async def git_process(
 
 
 async def _start(
-    caller: Caller, arguments: Sequence[str], env: Mapping[str, str]
+    caller: Caller, arguments: Sequence[str], env: Mapping[str, str], flags: Sequence[str]
 ) -> asyncio.subprocess.Process:
     identity: dict[str, object] = {}
     if caller.user is not None:
         identity = {"user": caller.user, "group": caller.group, "extra_groups": []}
     try:
         return await asyncio.create_subprocess_exec(
-            *_command(caller.git_dir, arguments),
+            *_command(caller.git_dir, arguments, flags),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -141,13 +151,13 @@ async def _start(
         ) from error
 
 
-def _command(git_dir: Path, arguments: Sequence[str]) -> list[str]:
+def _command(git_dir: Path, arguments: Sequence[str], more: Sequence[str]) -> list[str]:
     """`--git-dir` and `--work-tree` are given, so git looks for nothing and trusts this one folder.
 
     With an explicit git directory git does not ask who owns it; `safe.directory` says so too, which git
     takes from the command line (it would not from the repository's own configuration).
     """
-    flags = [part for flag in (*_FLAGS, f"safe.directory={git_dir}") for part in ("-c", flag)]
+    flags = [part for flag in (*_FLAGS, *more, f"safe.directory={git_dir}") for part in ("-c", flag)]
     return [_git(), f"--git-dir={git_dir}", "--work-tree=/", *flags, *arguments]
 
 
@@ -196,8 +206,17 @@ async def _head(stream: asyncio.StreamReader | None) -> bytes:
     assert stream is not None  # noqa: S101  it is a pipe
     head = b""
     while part := await stream.read(1 << 16):
-        head = (head + part)[:4096]
+        head = (head + part)[:HEAD_BYTES]
     return head
+
+
+def _without(said: bytes, secrets: Sequence[str]) -> str:
+    """The text with none of them, also not with the head of one where the text was cut off."""
+    text = said.decode("utf-8", "replace")
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
+    longest = max((len(secret) for secret in secrets), default=0)
+    return (text[:-longest] if longest and len(said) == HEAD_BYTES else text).strip()
 
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""Real git remotes on this machine: over smart HTTP with a password, and over ssh."""
