@@ -30,6 +30,7 @@ from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import ProjectDraft
+from app.pipelines.pushing import Pusher
 from app.pipelines.retention.policy import cache_bytes, policy_of
 from app.pipelines.retention.pruner import Pruner
 from app.pipelines.router import Router
@@ -47,6 +48,7 @@ from app.settings import Settings
 from app.usage.budget import defaults_of
 from app.usage.prices import PriceBook
 from app.usage.recorder import UsageRecorder
+from app.workspace.access import GitAccess
 from app.workspace.sandbox.sandbox import Sandbox
 
 SAMPLE_PROJECT = "sample"
@@ -76,6 +78,7 @@ class Services:
     pipelines: PipelineService
     batches: BatchService
     router: Router
+    pusher: Pusher
     pruner: Pruner
     seeds: Seeds
     seeded: Report
@@ -146,6 +149,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         state_dir=settings.state_dir,
         python=Path(sys.executable),
         demo_digests=file_digests(),
+        access=git_access(settings),
     )
     source: ConfigurationSource = RowSource() if settings.data_driven_orchestration else FileSource(seeds)
     loader = ConfigurationLoader(source)
@@ -173,6 +177,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         pipelines=pipelines,
         batches=BatchService(database, pipelines),
         router=router,
+        pusher=Pusher(database, tools.access),
         pruner=Pruner(database, settings.state_dir, policy_of(settings)),
         seeds=seeds,
         seeded=await seed(database, seeds, kinds),
@@ -188,6 +193,19 @@ def _backends(settings: Settings) -> dict[BackendName, Backend]:
         name: backend if name == "recorded" else Recording(backend, settings.record_to)
         for name, backend in backends.items()
     }
+
+
+def git_access(settings: Settings) -> GitAccess:
+    """What the service proves to remotes with."""
+    return GitAccess(
+        username=settings.git_username,
+        token=settings.git_token.get_secret_value() if settings.git_token else None,
+        token_host=settings.git_token_host,
+        ssh_key=settings.git_ssh_key,
+        known_hosts=settings.git_known_hosts,
+        ssh_agent=settings.ssh_auth_sock,
+        timeout_s=settings.git_timeout_s,
+    )
 
 
 def _defaults(settings: Settings) -> Defaults:

@@ -147,8 +147,30 @@ class Settings(BaseSettings):
     """How long the files of a finished run are kept."""
     keep_results_days: Days = 365
     """How long the items of a finished batch are kept, and with them its results."""
+    git_username: str = Field("git", pattern=r"^[!-9;-~]+$")
+    """Name that goes with the token, where an https remote asks for one."""
+    git_token: SecretStr | None = None
+    """Token or password for pushes over https. It goes to `git_token_host` and nowhere else."""
+    git_token_host: str | None = None
+    """Host that the token is for, with its port when that is not the usual one, like github.com."""
+    git_ssh_key: Path | None = None
+    """Private key for pushes over ssh. Empty: the agent's, or those of the account."""
+    git_known_hosts: Path | None = None
+    """Host keys of ssh remotes. Empty: the known_hosts of the account. An unknown host is refused."""
+    ssh_auth_sock: Path | None = Field(None, validation_alias=_alias("SSH_AUTH_SOCK"))
+    """Socket of the ssh agent."""
+    git_timeout_s: float = Field(120.0, gt=0)
+    """Deadline of a git command that talks to a remote, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What the log shows."""
+
+    @field_validator("git_token")
+    @classmethod
+    def _fits_in_a_line(cls, given: SecretStr | None) -> SecretStr | None:
+        """Git is given it as a line."""
+        if given is not None and not given.get_secret_value().isprintable():
+            raise ValueError("it has a line break or another control character")
+        return given
 
     @field_validator("database_url")
     @classmethod

@@ -27,14 +27,20 @@ ONE_END = """
     WITH ends AS (
         SELECT pipeline_id, count(*) AS times, max(seq) AS last, min(kind) AS kind
         FROM events WHERE kind IN ('succeeded', 'failed', 'cancelled') GROUP BY pipeline_id
+    ),
+    later AS (
+        SELECT events.pipeline_id, count(*) AS number FROM events JOIN ends USING (pipeline_id)
+        WHERE seq > last AND events.kind IN ('pushed', 'push_failed', 'discarded') GROUP BY 1
     )
     SELECT id::text AS subject,
            format('is %s, with %s events of an end, number %s of %s', state, coalesce(times, 0), last,
                   event_count) AS what
-    FROM pipelines LEFT JOIN ends ON pipeline_id = id
+    FROM pipelines LEFT JOIN ends ON ends.pipeline_id = id LEFT JOIN later ON later.pipeline_id = id
     WHERE CASE WHEN finished_at IS NULL THEN times > 0
-               ELSE pruned_at IS NULL AND (times, last, kind) IS DISTINCT FROM (1, event_count, state) END
+               ELSE pruned_at IS NULL AND (times, last, ends.kind)
+                    IS DISTINCT FROM (1, event_count - coalesce(number, 0), state) END
 """
+"""After its end a run is only pushed, or discarded."""
 
 NOT_FORGOTTEN = """
     WITH work AS (
@@ -245,8 +251,27 @@ INTENDED = """
     FROM pipelines JOIN commit_intents ON pipeline_id = id WHERE state = 'cancelled'
 """
 
+PUSHES_FIT = """
+    WITH commits AS (
+        SELECT artifacts.pipeline_id, body->>'branch' AS branch, body->>'commit' AS commit
+        FROM artifacts JOIN phase_runs ON phase_runs.id = phase_run_id WHERE current AND kind = 'commit'
+    )
+    SELECT pushes.pipeline_id::text AS subject,
+           format('%s %s at %s, and its commit is %s on %s', pushes.state, pushes.branch, pushes.commit,
+                  coalesce(commits.commit, 'none'), coalesce(commits.branch, intent.branch, 'none')) AS what
+    FROM pushes LEFT JOIN commit_intents AS intent USING (pipeline_id) LEFT JOIN commits USING (pipeline_id)
+    WHERE intent.branch IS DISTINCT FROM pushes.branch
+       OR commits.commit <> pushes.commit
+       OR pushes.branch <> 'workbench/' || pushes.pipeline_id
+"""
+
 RULES = (
-    Rule("one end", "a finished run has one event of its end, the last one; a live run has none", ONE_END),
+    Rule(
+        "one end",
+        "a finished run has one event of its end, and after it at most that it was pushed or discarded; "
+        "a live run has none",
+        ONE_END,
+    ),
     Rule("nobody is forgotten", "a run that wants a worker gets one while any lives", NOT_FORGOTTEN),
     Rule("one open phase", "only a running run has a running phase run, and one at most", ONE_OPEN_PHASE),
     Rule("counted tries", "the tries of a phase in a round are numbered from 0 without gaps", COUNTED_TRIES),
@@ -279,5 +304,6 @@ RULES = (
     ),
     Rule("one open wait", "a waiting run waits for one thing; a finished one for nothing", ONE_OPEN_WAIT),
     Rule("intended commits", "a run commits what it intended, and is not cancelled after that", INTENDED),
+    Rule("pushed as committed", "only the commit of a run is pushed, and only to its own branch", PUSHES_FIT),
 )
 """Runs whose history was pruned are left out where the history is what counts."""

@@ -45,6 +45,8 @@ class TestJob:
 class Tested:
     """What the gates and the tests said. A gate that does not pass leaves the tests unrun."""
 
+    __test__ = False
+
     verdict: Verdict
     gates: tuple[GateResult, ...] = ()
     unsandboxed: bool = False

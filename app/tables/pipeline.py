@@ -157,6 +157,8 @@ class Pipeline(Base):
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     pruned_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When its events, earlier artifact versions and stored answers were removed."""
+    discarded_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When a person threw its branch and its files away."""
 
 
 class PhaseRun(Base):
@@ -223,7 +225,10 @@ class Push(Base):
     """Where the commit of a run was sent, or is to be sent again."""
 
     __tablename__ = "pushes"
-    __table_args__ = (one_of("state", PushState, "state_is_known"),)
+    __table_args__ = (
+        one_of("state", PushState, "state_is_known"),
+        Index("ix_pushes_unsent", "updated_at", postgresql_where=text("state = 'committed_not_pushed'")),
+    )
 
     pipeline_id: Mapped[UUID] = mapped_column(ForeignKey("pipelines.id"), primary_key=True)
     url: Mapped[str]

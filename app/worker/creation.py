@@ -20,6 +20,7 @@ from app.worker.worker import Worker, worker_name
 
 PRUNE_LOOK_S = 60.0
 REPROBE_LOOK_S = 600.0
+PUSH_LOOK_S = 30.0
 ADD_UP_S = 600.0
 """How often the ledger is added up."""
 
@@ -49,6 +50,7 @@ def create_worker(services: Services) -> Worker:
         Chore("schedules", ticker.rest_s, ticker.tick),
         Chore("retention", PRUNE_LOOK_S, services.pruner.tick),
         Chore("probes", REPROBE_LOOK_S, reprober.tick),
+        Chore("pushes", PUSH_LOOK_S, services.pusher.tick),
         Chore("usage", ADD_UP_S, partial(daily.add_up, services.database)),
     )
     concurrency = services.settings.worker_concurrency

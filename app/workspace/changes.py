@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.workspace.files import SourceFile, latest
-from app.workspace.repository import SUBMODULE, Repository, blob_reader, tracked_files
+from app.workspace.repository import SUBMODULE, Repository, blob_reader, read_file, tracked_files
 
 MAX_LINES = 5_000
 """A longer file is told of with its number of lines: comparing takes the square of it."""
@@ -59,6 +59,15 @@ async def find_changes(repo: Repository, base_commit: str, files: Sequence[Sourc
 async def describe_changes(repo: Repository, base_commit: str, files: Sequence[SourceFile]) -> str:
     """A unified diff from the base commit to the files, in the order of their paths."""
     return (await find_changes(repo, base_commit, files)).diff
+
+
+async def describe_moves(repo: Repository, before: str, after: str, paths: Sequence[str]) -> str:
+    """A unified diff of these files from one commit to another; of one that is gone, that it is."""
+    files = {entry.path for entry in await tracked_files(repo, after) if entry.mode != SUBMODULE}
+    kept = [path for path in paths if path in files]
+    now = [SourceFile(path, (await read_file(repo, after, path)).decode(errors="replace")) for path in kept]
+    gone = "".join(f"--- a/{path}\n+++ /dev/null\n" for path in paths if path not in files)
+    return await describe_changes(repo, before, now) + gone
 
 
 def _compare(file: SourceFile, before: bytes | None) -> FileChange:

@@ -30,7 +30,7 @@ def check_set(paths: Sequence[str], sizes: Sequence[int], existing: Collection[s
     """Raises `UnsafePath` for an answer that is unsafe as a whole; `existing` are the files before it."""
     check_amount(len(paths))
     _check_sizes(paths, sizes)
-    _check_collisions(paths, existing)
+    check_collisions(paths, existing)
     _check_embedded_repository(paths, existing)
 
 
@@ -44,7 +44,7 @@ def _check_sizes(paths: Sequence[str], sizes: Sequence[int]) -> None:
         )
 
 
-def _check_collisions(paths: Sequence[str], existing: Collection[str]) -> None:
+def check_collisions(paths: Sequence[str], existing: Collection[str]) -> None:
     """One path twice, two spellings of one name, or a file where another path needs a folder."""
     known = {prefix for path in existing for prefix in _prefixes(path)}
     spelling = {fold(prefix): prefix for prefix in known}

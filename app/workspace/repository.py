@@ -96,6 +96,17 @@ async def branch_commit(repo: Repository, branch: str) -> str | None:
     return await _verify(repo, f"refs/heads/{branch}^{{commit}}")
 
 
+async def is_ancestor(repo: Repository, commit: str, of: str) -> bool:
+    """Whether `of` holds the commit, or is it."""
+    try:
+        await git(repo.git, "merge-base", "--is-ancestor", commit, of)
+    except GitError as error:
+        if error.returncode == 1:
+            return False
+        raise
+    return True
+
+
 async def tracked_files(repo: Repository, commit: str) -> list[TreeEntry]:
     """Every path of the commit, in git's order; names that are not UTF-8 keep their bytes as surrogates."""
     output = await git(

@@ -24,6 +24,7 @@ from app.tables import Pipeline
 from app.usage.budget import defaults_of
 from app.usage.recorder import UsageRecorder
 from app.usage.tokens import Tokens
+from app.workspace.access import GitAccess
 from tests.db.repositories import Person, make_repository, tree_digest
 
 EPIC = {
@@ -161,6 +162,7 @@ class Shop:
 
     def __init__(self, services: Services, folder: Path) -> None:
         self.services = services
+        self.access = GitAccess()
         self.canary = folder / "canary"
         self.canary.mkdir()
         (self.canary / "keep.txt").write_text("keep\n")
@@ -168,8 +170,13 @@ class Shop:
             folder / "the shop", REPOSITORY, {"link": str(self.canary), "inside": "billing"}
         )
 
+    async def change(self, **changes: Any) -> None:
+        """Register the project with these fields."""
+        draft = ProjectDraft.model_validate({"name": "shop", "path": str(self.person.path), **changes})
+        await projects.save(self.services.database, draft)
+
     async def register(self) -> None:
-        await projects.save(self.services.database, ProjectDraft(name="shop", path=str(self.person.path)))
+        await self.change()
         async with self.services.database.transaction() as session:
             small = await definitions.get(session, "software-small")
             await definitions.save(session, _tiny(small), self.services.kinds, by_person=True)
@@ -199,6 +206,7 @@ class Shop:
             state_dir=services.settings.state_dir,
             python=Path(sys.executable),
             demo_digests={},
+            access=self.access,
         )
         return create_kinds(tools)
 

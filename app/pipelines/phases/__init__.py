@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.phases.llm import LlmPhase
 from app.pipelines.phases.map import MapPhase
 from app.pipelines.phases.tests import TestsPhase
+from app.pipelines.pushing import Pusher
 from app.pipelines.testing import TestBench
 from app.rendering.renderer import Renderer
+from app.workspace.access import GitAccess
 from app.workspace.sandbox.sandbox import Sandbox
 
 ENTRY_POINTS = "workbench.phases"
@@ -39,18 +41,24 @@ class Tools:
     """Interpreter for tests of projects that name none."""
     demo_digests: Mapping[str, Collection[str]]
     """SHA-256 by path of the shipped demo's files, the only ones that may run without a sandbox."""
+    access: GitAccess = field(default_factory=GitAccess)
+    """How remotes are reached."""
+
+    @property
+    def bench(self) -> TestBench:
+        return TestBench(self.sandbox, self.python, self.demo_digests)
 
 
 KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
     "approval": lambda tools: ApprovalPhase(),
-    "commit": lambda tools: CommitPhase(tools.database, tools.renderer, tools.state_dir),
+    "commit": lambda tools: CommitPhase(
+        tools.database, tools.renderer, tools.state_dir, tools.bench, Pusher(tools.database, tools.access)
+    ),
     "deliver": lambda tools: DeliverPhase(Sender(tools.database, os.environ)),
     "event": lambda tools: EventPhase(),
     "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
     "map": lambda tools: MapPhase(LlmPhase(tools.caller, tools.renderer, tools.state_dir)),
-    "tests": lambda tools: TestsPhase(
-        TestBench(tools.sandbox, tools.python, tools.demo_digests), tools.state_dir, tools.database
-    ),
+    "tests": lambda tools: TestsPhase(tools.bench, tools.state_dir, tools.database),
 }
 
 

@@ -17,11 +17,15 @@ from app.pipelines.code import files_of
 from app.pipelines.leases import Lease
 from app.pipelines.permits import check_files
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
+from app.pipelines.phases.landing import Lander, Landing
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.settings import NoSettings, faults_of
+from app.pipelines.project import ProjectSpec
+from app.pipelines.pushing import Parcel, Pusher
 from app.pipelines.snapshot import Snapshot
+from app.pipelines.testing import TestBench
 from app.rendering.renderer import Renderer
-from app.tables import CommitIntent, Outcome
+from app.tables import CommitIntent, Outcome, Push
 from app.usage import reports
 from app.workspace.branch import BranchLocked, publish_commit
 from app.workspace.commit import CommitPlan, build_commit, commit_files, find_commit
@@ -40,17 +44,26 @@ LOCK_WAIT_S = 60.0
 class CommitPhase:
     """Commits the run's files on a branch of their own; the person's branch and index stay as they are."""
 
-    def __init__(self, database: Database, renderer: Renderer, state_dir: Path) -> None:
+    def __init__(
+        self, database: Database, renderer: Renderer, state_dir: Path, bench: TestBench, pusher: Pusher
+    ) -> None:
         self._database = database
         self._renderer = renderer
         self._state_dir = state_dir
+        self._lander = Lander(bench, state_dir)
+        self._pusher = pusher
 
     async def run(self, context: PhaseContext) -> PhaseResult:
         """The same run gives the same hash, however often it is tried. Raises `BranchExists`, `GitError`."""
         if context.project is None or context.base_commit is None:
             raise Invalid("a phase of kind commit needs a project", place=context.spec.name)
         repository = await repository_of(context.project)
-        intent = await self._intent(context, context.base_commit)
+        intent = await self._known_intent(context)
+        if intent is None:
+            landing = await self._lander.land(context, context.project, repository, context.base_commit)
+            if isinstance(landing, PhaseResult):
+                return landing
+            intent = await self._intent(context, landing)
         plan = CommitPlan(
             branch=intent.branch,
             parent=intent.parent,
@@ -63,11 +76,15 @@ class CommitPhase:
         if commit is None:
             commit = made
             await _publish(repository, plan.branch, commit)
+        push = await self._push(context, context.project, plan.branch, commit)
         # what is committed can be looked at there; a run that fails keeps its files
         await remove_workspace(workspace_folder(self._state_dir, str(context.pipeline_id), context.fence))
-        return PhaseResult(
-            Outcome.PASSED, artifact=_record(plan, commit, await commit_files(repository, commit))
-        )
+        record = {
+            **_record(plan, commit, await commit_files(repository, commit)),
+            **_base(context, plan),
+            **_pushed(push),
+        }
+        return PhaseResult(Outcome.PASSED, artifact=record)
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
         return faults_of(NoSettings, draft.settings) + [
@@ -76,7 +93,22 @@ class CommitPhase:
             if getattr(draft, field) is None
         ]
 
-    async def _intent(self, context: PhaseContext, parent: str) -> CommitIntent:
+    async def _push(
+        self, context: PhaseContext, project: ProjectSpec, branch: str, commit: str
+    ) -> Push | None:
+        """A remote that can not be reached fails no run: the commit is made, and pushed later."""
+        if project.push_to is None:
+            return None
+        return await self._pusher.send(
+            Parcel(context.pipeline_id, Path(project.path), project.push_to, branch, commit)
+        )
+
+    async def _known_intent(self, context: PhaseContext) -> CommitIntent | None:
+        """What an earlier try has written down; it holds, wherever the base branch is by now."""
+        async with self._database.transaction() as session:
+            return await session.get(CommitIntent, context.pipeline_id)
+
+    async def _intent(self, context: PhaseContext, landing: Landing) -> CommitIntent:
         """What will be committed, written down once: the point of no return for a cancel.
 
         Raises `UnsafePath` for a file that is protected by now.
@@ -90,14 +122,13 @@ class CommitPhase:
                 return intent
             if run.asked == "cancel":
                 raise Conflict("the run is being cancelled", state=run.state)
-            code = files_of(context.artifacts.get("code"))
             if context.project is not None:
-                check_files(context.project, context.snapshot.phases, code)
-            files = (*code, *documents)
+                check_files(context.project, context.snapshot.phases, landing.files)
+            files = (*landing.files, *documents)
             intent = CommitIntent(
                 pipeline_id=run.id,
                 branch=f"{BRANCH_FOLDER}/{run.id}",
-                parent=parent,
+                parent=landing.parent,
                 message=await _message(session, context),
                 files=[{"path": file.path, "content": file.content} for file in files],
             )
@@ -155,6 +186,21 @@ async def _message(session: AsyncSession, context: PhaseContext) -> str:
             "Cost": cost,
         },
     )
+
+
+def _base(context: PhaseContext, plan: CommitPlan) -> JSON:
+    """Nothing where the parent is the commit that the run began with."""
+    if plan.parent == context.base_commit:
+        return {}
+    change = {file.path: file.content for file in files_of(context.artifacts.get("code"))}
+    merged = [file.path for file in plan.files if change.get(file.path, file.content) != file.content]
+    return {"base": {"began_with": context.base_commit, "merged": merged}}
+
+
+def _pushed(push: Push | None) -> JSON:
+    if push is None:
+        return {}
+    return {"push": {"url": push.url, "branch": push.branch, "state": str(push.state), "error": push.error}}
 
 
 def _record(plan: CommitPlan, commit: str, files: list[tuple[str, str]]) -> JSON:

@@ -18,7 +18,7 @@ from app.pipelines.definition import Definition, Phase
 from app.pipelines.deliveries import store as deliveries
 from app.pipelines.deliveries.destination import read
 from app.pipelines.phases.kind import PhaseKind
-from app.services import RECORDED_PROFILE, Services, open_services
+from app.services import RECORDED_PROFILE, Services, git_access, open_services
 from app.settings import Settings
 from tests.db.software import SHOUT, Shop, Team, code
 
@@ -64,6 +64,7 @@ class Bench:
     def kinds(self, services: Services) -> dict[str, PhaseKind]:
         shop = Shop.__new__(Shop)
         shop.services = services
+        shop.access = git_access(services.settings)
         return shop.kinds(Developer())
 
 
