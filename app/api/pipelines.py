@@ -12,6 +12,7 @@ from app.api import cursor
 from app.api.access import needs
 from app.api.context import CallerOf, ServicesOf
 from app.api.docs import bearer
+from app.api.push_views import push_view
 from app.api.views import (
     PipelineDetail,
     PipelineView,
@@ -21,7 +22,7 @@ from app.api.views import (
     pipeline_view,
 )
 from app.api.wait_views import wait_view
-from app.pipelines import projects, store, waits
+from app.pipelines import projects, pushing, store, waits
 from app.pipelines.retrying import Again
 from app.pipelines.snapshot import PolicyDraft
 from app.tables import Asked, Decision, State, TokenRole
@@ -134,6 +135,7 @@ async def show(pipeline_id: UUID, services: ServicesOf) -> PipelineDetail:
         runs = [phase_run_view(run) for run in await store.phase_runs(session, pipeline_id)]
         project = await projects.of_run(session, row)
         asked_for = await waits.of_run(session, pipeline_id)
+        push = (await pushing.of_runs(session, [pipeline_id])).get(pipeline_id)
     return PipelineDetail(
         **pipeline_view(row).model_dump(),
         project=project.name if project else None,
@@ -145,4 +147,6 @@ async def show(pipeline_id: UUID, services: ServicesOf) -> PipelineDetail:
         waits=[wait_view(wait) for wait in asked_for if wait.decision == Decision.OPEN],
         pruned_at=row.pruned_at,
         phases=[phase_view(spec, runs) for spec in snapshot.phases],
+        push=push_view(push) if push else None,
+        discarded_at=row.discarded_at,
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel
 
+from app.api.push_views import PushView
 from app.api.wait_views import WaitView
 from app.pipelines.snapshot import PhaseSpec
 from app.tables import Asked, PhaseRun, Pipeline, State
@@ -88,6 +89,10 @@ class PipelineDetail(PipelineView):
     waits: list[WaitView]
     """What it waits for now; `links.waits` has what was decided, too."""
     phases: list[PhaseView]
+    push: PushView | None
+    """Where its commit was sent; null: nowhere."""
+    discarded_at: datetime | None
+    """When a person threw its branch and its files away."""
 
 
 def path_of(pipeline_id: UUID) -> str:

@@ -18,8 +18,10 @@ TEMPLATES = {
     "component": "component.md.j2",
     "code": "dev_summary.md.j2",
     "qa_report": "qa_report.md.j2",
+    "pull_request": "pull_request.md.j2",
 }
-"""The template of each artifact that has a document; `component` is one part of an architecture."""
+"""The template of each artifact that has a document; `component` is one part of an architecture, and a
+`pull_request` is made of all artifacts of a run."""
 
 
 async def render_document(

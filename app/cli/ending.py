@@ -19,8 +19,9 @@ from app.cli.lines import counted, duration
 from app.cli.output import emit, explain, row, say, table
 from app.cli.view import RunView, head
 from app.cli.waiting import show_decisions, show_wait, steps
+from app.pipelines.pull_request import NAME as PULL_REQUEST
 from app.services import SAMPLE_PROJECT
-from app.tables import Project, State
+from app.tables import Project, PushState, State
 from app.usage.reports import Bill
 
 STYLES = {"A": "green", "M": "yellow", "D": "red"}
@@ -36,6 +37,7 @@ def show_ending(console: Console, view: RunView, *, next_steps: bool = True) -> 
         show_gates(console, checked, indent=2)
     if view.commit:
         _commit(console, view.commit)
+        _after_commit(console, view)
     if names := documents(view):
         _documents(console, view, names)
     if view.bills:
@@ -48,7 +50,8 @@ def show_ending(console: Console, view: RunView, *, next_steps: bool = True) -> 
 def documents(view: RunView) -> list[str]:
     """Artifacts of this run that a document can be made of."""
     made = {spec.artifact for spec in view.snapshot.phases if spec.template}
-    return [name for name in view.artifacts if name in made]
+    found = [name for name in view.artifacts if name in made]
+    return [*found, PULL_REQUEST] if view.commit and PULL_REQUEST not in found else found
 
 
 def gates(view: RunView) -> list[Mapping[str, Any]]:
@@ -114,6 +117,20 @@ def _commit(console: Console, commit: Mapping[str, Any]) -> None:
         say(console, (f"{trailer['key']}: ", "dim"), trailer["value"], indent=2)
 
 
+def _after_commit(console: Console, view: RunView) -> None:
+    """Where it is by now, as far as that is not where it was made."""
+    if view.commit and view.commit.get("base"):
+        began = view.commit["base"]["began_with"][:12]
+        say(console, ("base   ", "dim"), f"{view.commit['parent'][:12]}; the run began at {began}", indent=2)
+    if view.push and view.push.state == PushState.PUSHED:
+        say(console, ("pushed ", "dim"), view.push.url, indent=2)
+    elif view.push:
+        say(console, ("not pushed: ", "yellow"), str(view.push.error), indent=2)
+        say(console, "to do it now: ", command("push", short(view)), indent=2)
+    if view.run.discarded_at:
+        say(console, ("discarded ", "yellow"), f"{view.run.discarded_at:%Y-%m-%d %H:%M} UTC", indent=2)
+
+
 def _documents(console: Console, view: RunView, names: list[str]) -> None:
     _title(console, "Documents")
     for name in names:
@@ -157,7 +174,7 @@ def _steps(view: RunView) -> Iterable[tuple[str, str]]:
     state = State(view.run.state)
     if state is State.WAITING and view.open_wait:
         yield from steps(view.open_wait, short(view))
-    if view.commit and view.project:
+    if view.commit and view.project and not view.run.discarded_at:
         git = _git(view.project)
         yield "look at the commit", f"{git} show {view.commit['branch']}"
         yield "run its tests by hand", _by_hand(view, git)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from app.artifacts import store as artifacts
 from app.cli import view as views
@@ -19,33 +21,43 @@ from app.cli.saving import save_files
 from app.cli.view import RunView, row_json
 from app.cli.working import full_json
 from app.errors import unknown
-from app.pipelines import documents, events, store
+from app.pipelines import documents, events, pushing, store
 from app.services import Services
-from app.tables import Pipeline, State
+from app.tables import Pipeline, Push, PushState, State
 
 
 def list_runs(limit: int, state: str | None, *, as_json: bool) -> None:
     if state is not None and state not in set(State):
         raise unknown("state", state, list(State))
 
-    async def read(services: Services) -> list[Pipeline]:
+    async def read(services: Services) -> tuple[list[Pipeline], Mapping[UUID, Push]]:
         async with services.database.transaction() as session:
             wanted = None if state is None else State(state)
-            return list(await store.page(session, after=None, limit=limit, state=wanted))
+            rows = list(await store.page(session, after=None, limit=limit, state=wanted))
+            return rows, await pushing.of_runs(session, [run.id for run in rows])
 
-    found = with_services(read_settings(), read)
+    found, pushes = with_services(read_settings(), read)
     if as_json:
-        print_json([row_json(run) for run in found])
+        states = {run: push.state for run, push in pushes.items()}
+        print_json([{**row_json(run), "push": states.get(run.id)} for run in found])
         return
     if not found:
         say(stdout(), f"no runs yet; `{command('demo')}` makes one")
         return
     made = table("run", "state", "definition", "started (UTC)", "epic")
     for run in found:
-        state_text = f"{run.state} ({run.reason})" if run.reason else run.state
+        state_text = _standing(run, pushes.get(run.id))
         started = f"{run.created_at:%Y-%m-%d %H:%M}"
         row(made, str(run.id)[:8], state_text, run.definition, started, one_line(run.epic_description, 70))
     emit(stdout(), made)
+
+
+def _standing(run: Pipeline, push: Push | None) -> str:
+    if run.discarded_at is not None:
+        return f"{run.state}, discarded"
+    if push is not None and push.state != PushState.PUSHED:
+        return f"{run.state}, not pushed"
+    return f"{run.state} ({run.reason})" if run.reason else run.state
 
 
 def show_run(

@@ -12,6 +12,7 @@ from app.cli.commands import (
     backends,
     batches,
     budgets,
+    changes,
     control,
     decisions,
     definitions,
@@ -60,6 +61,10 @@ program.command("resume")(control.resume)
 program.command("cancel")(control.cancel)
 program.command("retry")(control.retry)
 program.command("event")(control.event)
+program.command("diff")(changes.diff)
+program.command("apply")(changes.apply)
+program.command("discard")(changes.discard)
+program.command("push")(changes.push)
 program.command("waits")(decisions.waits)
 program.command("approve")(decisions.approve)
 program.command("reject")(decisions.reject)

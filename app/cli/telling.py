@@ -34,6 +34,12 @@ def told(event: Event) -> list[Part]:
             return [_verdict(data), f" by {by}"]
         case "event_received":
             return [("event ", "dim"), data.get("name", ""), f" came early, by {by}"]
+        case "base_moved":
+            return [_moved(event)]
+        case "pushed":
+            return [("pushed ", "green"), data.get("branch", ""), " to ", data.get("url", "")]
+        case "push_failed":
+            return [("not pushed: ", "yellow"), data.get("error", "")]
         case "handed_back":
             return [("handed back; another worker goes on", "yellow")]
         case _:
@@ -46,6 +52,11 @@ def _sizes(files: list[dict[str, Any]]) -> str:
     names = ", ".join(str(file["path"]) for file in files)
     many = "1 file" if len(files) == 1 else f"{len(files)} files"
     return one_line(f"{many} (+{added} -{removed}): {names}", 150)
+def _moved(event: Event) -> Part:
+    now = str(event.data.get("to"))[:12]
+    if clashes := event.data.get("clashes"):
+        return one_line(f"the base is at {now} now, and clashes in {', '.join(map(str, clashes))}"), "yellow"
+    return f"merged onto {now}, where the base is now; tests there: {event.data.get('tests')}", "yellow"
 
 
 def _verdict(data: dict[str, str]) -> Part:

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from app.artifacts import store as artifacts
 from app.cli.waiting import wait_json
-from app.pipelines import projects, store, waits
+from app.pipelines import projects, pushing, store, waits
 from app.pipelines.snapshot import PhaseSpec, Snapshot
 from app.services import Services
-from app.tables import Decision, Outcome, PhaseRun, Pipeline, Project, PromptUsage, State, Wait
+from app.tables import Decision, Outcome, PhaseRun, Pipeline, Project, PromptUsage, Push, State, Wait
 from app.usage import reports
 from app.usage.reports import Bill
 from app.usage.tokens import Tokens
@@ -73,6 +73,8 @@ class RunView:
     """Where its files are; the folder need not exist."""
     waits: tuple[Wait, ...]
     """All that it asked for, oldest first."""
+    push: Push | None
+    """Where its commit was sent; None: nowhere."""
 
     @property
     def open_wait(self) -> Wait | None:
@@ -132,6 +134,7 @@ async def read(services: Services, pipeline_id: UUID) -> RunView:
             total=await reports.total(session, pipeline_id),
             workspace=workspace_folder(services.settings.state_dir, str(run.id), run.fence),
             waits=tuple(asked_for),
+            push=(await pushing.of_runs(session, [pipeline_id])).get(pipeline_id),
         )
 
 
@@ -149,6 +152,8 @@ def as_json(view: RunView) -> dict[str, Any]:
         "phases": [_phase_json(phase) for phase in view.phases],
         "artifacts": list(view.artifacts),
         "commit": view.commit,
+        "push": view.push.state if view.push else None,
+        "discarded_at": run.discarded_at.isoformat() if run.discarded_at else None,
         "waits": [wait_json(wait) for wait in view.waits],
         "usage": {"phases": [bill_json(bill) for bill in view.bills], "total": bill_json(view.total)},
     }

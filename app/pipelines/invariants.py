@@ -28,14 +28,16 @@ ALIVE_S = 15
 ONE_COMMIT = "one commit"
 REPOSITORY_WHOLE = "repository whole"
 IN_REPOSITORIES = {
-    ONE_COMMIT: "a run that succeeded has one commit in the repository; one without an intent has no branch",
+    ONE_COMMIT: "a run that succeeded has one commit in the repository, unless a person discarded it; one "
+    "without an intent has no branch",
     REPOSITORY_WHOLE: "git fsck --strict is clean, and no lock of a killed git is left",
 }
 
 PROMISES = text(
     """
     SELECT projects.path, intent.pipeline_id::text AS run, intent.parent,
-           CASE WHEN state = 'succeeded' THEN artifacts.body->>'commit' END AS recorded
+           CASE WHEN state = 'succeeded' AND discarded_at IS NULL THEN artifacts.body->>'commit' END
+             AS recorded
     FROM projects
     LEFT JOIN (pipelines JOIN commit_intents AS intent ON intent.pipeline_id = pipelines.id)
       ON project_id = projects.id
@@ -44,7 +46,7 @@ PROMISES = text(
     ORDER BY projects.path
     """
 )
-"""Every project, with the runs that had the intent to commit to it."""
+"""Every project, with the runs that had the intent to commit to it. A person may discard what came of it."""
 SILENT = text(
     """
     SELECT projects.path, pipelines.id::text AS run FROM projects JOIN pipelines ON project_id = projects.id

@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.workspace.files import SourceFile, latest
 from app.workspace.repository import SUBMODULE, Repository, blob_reader, read_file, tracked_files
@@ -28,6 +29,10 @@ class FileChange:
     """Unified."""
     is_whole: bool = True
     """False: the file is too long to compare, so the diff only says so."""
+
+    @property
+    def status(self) -> Literal["added", "modified"]:
+        return "added" if self.is_new else "modified"
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ def _compare(file: SourceFile, before: bytes | None) -> FileChange:
         diff = f"--- {name}\n+++ b/{file.path}\n@@ {len(old)} lines before, {len(new)} now @@\n"
         added, removed = Counter(new) - Counter(old), Counter(old) - Counter(new)
         return FileChange(file.path, before is None, added.total(), removed.total(), diff, is_whole=False)
-    lines = list(difflib.unified_diff(old, new, name, f"b/{file.path}"))
+    end = "\t" if " " in file.path else ""  # else a reader of patches takes the name to end at the space
+    lines = list(difflib.unified_diff(old, new, name + end, f"b/{file.path}{end}"))
     marks = Counter(line[0] for line in lines[2:])
     return FileChange(file.path, before is None, marks["+"], marks["-"], "".join(_ended(lines)))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from app.cli.checks import pushes
 from app.cli.checks.finding import Finding, fail, ok, warn
 from app.cli.opening import opened_database
 from app.db import Database
@@ -71,6 +72,7 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
             took = time.monotonic() - started
             yield ok("database", f"{where}, Postgres {await _version(opened)}, ready after {took:.1f} s")
             yield await _migrations(opened)
+            yield await pushes.check(opened)
     except WorkbenchError as error:
         yield fail("database", error.message, _remedy(settings))
 

@@ -138,6 +138,8 @@ COMMIT: dict[str, Any] = {
     "files": [{"status": "A", "path": "app/routers/health.py"}],
     "documents": ["docs/ARCH-7f3a.md"],
     "trailers": [{"key": "Run-Id", "value": "7f3a"}],
+    "base": None,
+    "push": None,
 }
 
 DELIVERY: dict[str, Any] = {
@@ -151,3 +153,19 @@ DELIVERY: dict[str, Any] = {
     "response_status": 201,
     "response_excerpt": "",
 }
+
+PULL_REQUEST: dict[str, Any] = {
+    "title": EPIC["title"],
+    "epic": EPIC,
+    "architecture": ARCHITECTURE,
+    "files": [{"status": "A", "path": "app/health.py"}, {"status": "M", "path": "app/a|b`c.py"}],
+    "tests": TEST_RESULTS
+    | {
+        "gates": [{"name": "lint", "outcome": "passed", "reason": "nothing found"}],
+    },
+    "qa": QA_REPORT,
+    "commit": COMMIT | {"base": {"began_with": "b" * 40, "merged": ["app/health.py"]}},
+    "cost": "$0.0123",
+    "prompts": ["pm@1", "developer@3"],
+}
+"""What the template of a pull request gets."""

@@ -19,7 +19,7 @@ from app.artifacts.documents import (
 )
 from app.errors import NotFound
 from app.rendering.renderer import Renderer, template_digest
-from tests.unit.artifacts.samples import ARCHITECTURE, CODE, COMPONENT, EPIC, QA_REPORT, RUN
+from tests.unit.artifacts.samples import ARCHITECTURE, CODE, COMPONENT, EPIC, PULL_REQUEST, QA_REPORT, RUN
 
 GOLDEN = Path(__file__).parent / "golden"
 ARTIFACTS: dict[str, dict[str, Any]] = {
@@ -28,6 +28,7 @@ ARTIFACTS: dict[str, dict[str, Any]] = {
     "architecture": ARCHITECTURE,
     "code": CODE,
     "qa_report": QA_REPORT,
+    "pull_request": PULL_REQUEST,
 }
 HOSTILE = (
     "# <script>alert(1)</script> | ``` ![x](http://evil) [y](javascript:z)"
@@ -85,6 +86,19 @@ async def test_a_document_without_any_optional_part_says_none(renderer: Renderer
     text = await render_document(renderer, template_text("qa_report"), report, RUN)
     assert text.startswith("# QA report: passed\n")
     assert text.count("None.") == 2
+
+
+async def test_words_of_a_model_notify_nobody_and_close_nothing(renderer: Renderer) -> None:
+    epic = EPIC | {"goal": "Fixes #12, ask @everyone at https://evil.example/x.png"}
+    text = await render_document(renderer, template_text("pull_request"), PULL_REQUEST | {"epic": epic}, RUN)
+    assert not [sign for sign in ("#12", "@everyone", "https://") if sign in text]
+
+
+async def test_a_pull_request_without_findings_says_so(renderer: Renderer) -> None:
+    nothing = dict.fromkeys(("epic", "architecture", "tests", "qa", "commit"))
+    text = await render_document(renderer, template_text("pull_request"), PULL_REQUEST | nothing, RUN)
+    assert "> Add a health check endpoint" in text
+    assert "None so far." in text
 
 
 async def test_an_architecture_holds_the_document_of_each_component(renderer: Renderer) -> None:
