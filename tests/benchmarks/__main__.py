@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import endurance, engines, growth, overhead, report
+from tests.benchmarks import context, endurance, engines, growth, overhead, report
 from tests.benchmarks.contenders import MODULES
 from tests.benchmarks.economy import benchmark as economy
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.server import Server, serving
 
-BENCHMARKS = ("engines", "growth", "memory", "idle", "overhead", "economy")
+BENCHMARKS = ("engines", "growth", "memory", "idle", "overhead", "economy", "context")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +53,8 @@ async def _measure(server: Server, options: argparse.Namespace) -> tuple[list[Fi
     if "overhead" in options.names:
         chosen_size = overhead.QUICK if quick else overhead.FULL
         figures += await overhead.overhead(server, chosen_size, _log)
+    if "context" in options.names:
+        figures += await context.context(server, context.QUICK if quick else context.FULL, _log)
     return figures, notes
 
 

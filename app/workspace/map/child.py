@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from typing import BinaryIO
 
 from app.workspace.map.outline import Outline
 from app.workspace.map.reading import outline
@@ -25,11 +24,6 @@ def main() -> None:
         answer = _outline(language, sys.stdin.buffer.read(int(size)))
         sys.stdout.write(json.dumps(answer.as_json()) + "\n")
         sys.stdout.flush()
-
-
-def write(sink: BinaryIO, language: str, data: bytes) -> None:
-    sink.write(f"{language} {len(data)}\n".encode())
-    sink.write(data)
 
 
 def _outline(language: str, data: bytes) -> Outline:

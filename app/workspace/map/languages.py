@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tree_sitter import Language, Parser
-
 EXTENSIONS = {
     "py": "python", "pyi": "python",
     "js": "javascript", "jsx": "javascript", "mjs": "javascript", "cjs": "javascript",
@@ -73,12 +71,14 @@ def language_of(path: str) -> str | None:
 
 
 @cache
-def parser(language: str) -> Parser:
+def parser(language: str) -> Any:
+    """A `tree_sitter.Parser`. Only the process that parses loads it and the grammars."""
+    from tree_sitter import Language, Parser
+
     return Parser(Language(_grammars()[language]()))
 
 
 def _grammars() -> dict[str, Callable[[], Any]]:
-    # only the process that parses loads the grammars
     import tree_sitter_go
     import tree_sitter_html
     import tree_sitter_java

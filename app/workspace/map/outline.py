@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 LEAST_LETTERS = 3
@@ -13,7 +13,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A class, a function or a method."""
+    """A class, a function or a method. Its texts are one line each and have no tab."""
 
     name: str
     signature: str
@@ -28,7 +28,8 @@ class Symbol:
 class Outline:
     """One file. Words are folded, each with a space on both sides, so that one is found by `in`."""
 
-    symbols: tuple[Symbol, ...] = ()
+    table: str = ""
+    """Its symbols, a line each: few are looked at, and tens of thousands of objects would take their time."""
     imports: tuple[str, ...] = ()
     names: str = " "
     """Words of the names of its symbols."""
@@ -37,20 +38,32 @@ class Outline:
     broken: bool = False
     """Nothing in it could be understood."""
 
-    def as_json(self) -> dict[str, Any]:
-        symbols = [[one.name, one.signature, one.depth, one.first, one.last] for one in self.symbols]
-        return asdict(self) | {"symbols": symbols}
+    @property
+    def count(self) -> int:
+        return self.table.count("\n")
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        rows = (line.split("\t") for line in self.table.splitlines())
+        return tuple(Symbol(row[0], row[1], *map(int, row[2:])) for row in rows)
+
+    def as_json(self) -> list[Any]:
+        return [self.table, self.imports, self.names, self.prose, self.broken]
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Outline:
-        """Raises `TypeError`, `ValueError` or `KeyError` for what `as_json` did not make."""
-        symbols = tuple(Symbol(*fields) for fields in data["symbols"])
-        return cls(symbols, tuple(data["imports"]), data["names"], data["prose"], data["broken"])
+    def from_json(cls, data: list[Any]) -> Outline:
+        """Raises `TypeError` or `ValueError` for what `as_json` did not make."""
+        table, imports, names, prose, broken = data
+        return cls(table, tuple(imports), names, prose, broken)
+
+
+def table_of(symbols: Iterable[Symbol]) -> str:
+    return "".join(f"{one.name}\t{one.signature}\t{one.depth}\t{one.first}\t{one.last}\n" for one in symbols)
 
 
 def words(texts: Iterable[str]) -> str:
     """The different words in the texts, parts of camelCase and snake_case among them."""
-    found = dict.fromkeys(folded(word) for text in texts for word in _WORD.findall(text))
+    found = dict.fromkeys(map(folded, dict.fromkeys(_WORD.findall(" ".join(texts)))))
     kept = [word for word in found if len(word) >= LEAST_LETTERS]
     return " ".join(["", *kept, ""])
 

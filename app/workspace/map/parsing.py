@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from app.settings import ROOT
-from app.workspace.map.child import write
 from app.workspace.map.outline import Outline
 
 PROCESSES = 2
@@ -62,6 +61,7 @@ async def _ask(sources: Sequence[Source]) -> list[Outline]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=ROOT,
+        start_new_session=True,
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         limit=MAX_LINE,
     )
@@ -70,10 +70,11 @@ async def _ask(sources: Sequence[Source]) -> list[Outline]:
         with suppress(TimeoutError):
             async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.gather(_feed(process, sources), _collect(process, answers))
+                await process.wait()
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
         await asyncio.shield(process.wait())
     return answers
 
@@ -82,9 +83,7 @@ async def _feed(process: asyncio.subprocess.Process, sources: Sequence[Source]) 
     assert process.stdin is not None  # noqa: S101  it is a pipe
     with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):  # it ended; the answers tell where
         for source in sources:
-            frame = io.BytesIO()
-            write(frame, source.language, source.data)
-            process.stdin.write(frame.getvalue())
+            process.stdin.write(f"{source.language} {len(source.data)}\n".encode() + source.data)
             await process.stdin.drain()
         process.stdin.close()
 

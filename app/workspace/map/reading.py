@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from app.workspace.map.importing import imports_of
 from app.workspace.map.languages import RULES, Rules, parser
-from app.workspace.map.outline import Outline, Symbol, words
+from app.workspace.map.outline import Outline, Symbol, table_of, words
 
 MAX_SIGNATURE = 160
 MAX_SYMBOLS = 1_000
@@ -20,7 +20,7 @@ DOC_BYTES = 200
 
 _ID = re.compile(rb"""<(\w+)[^<>]*?\sid\s*=\s*["']?([\w-]+)""")
 _LINKED = re.compile(rb"""<(?:script|link)[^<>]*?\s(?:src|href)\s*=\s*["']([^"'<>]+)""")
-_SPACES = re.compile(r"\s+")
+_SPACES = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
 
 
 def outline(language: str, data: bytes) -> Outline:
@@ -41,7 +41,7 @@ def outline(language: str, data: bytes) -> Outline:
     prose = words([*docs, *(one.signature for one in symbols)])
     broken = root.has_error and not symbols
     found = tuple(dict.fromkeys(imports))[:MAX_IMPORTS]
-    return Outline(tuple(symbols), found, names, prose, broken)
+    return Outline(table_of(symbols), found, names, prose, broken)
 
 
 def _nodes(root: Node, rules: Rules) -> Iterator[tuple[Node, int]]:
@@ -87,7 +87,7 @@ def _symbol(node: Node, depth: int) -> Symbol:
     signature = _SPACES.sub(" ", text.decode("utf-8", "replace")).strip().rstrip("{:;=> ").strip()
     if len(signature) > MAX_SIGNATURE:
         signature = signature[: MAX_SIGNATURE - 1] + "…"
-    name = _text(named) if named is not None else ""
+    name = _SPACES.sub(" ", _text(named)) if named is not None else ""
     return Symbol(name[:MAX_SIGNATURE], signature, depth, node.start_point[0] + 1, node.end_point[0] + 1)
 
 
@@ -120,4 +120,4 @@ def _page(data: bytes) -> Outline:
         line = data.count(b"\n", 0, found.start()) + 1
         symbols.append(Symbol(name, f"{tag}#{name}", 0, line, line))
     linked = tuple(part.decode("utf-8", "replace") for part in _LINKED.findall(data)[:MAX_IMPORTS])
-    return Outline(tuple(symbols), linked, words(one.name for one in symbols))
+    return Outline(table_of(symbols), linked, words(one.name for one in symbols))

@@ -20,7 +20,7 @@ from app.workspace.textfiles import MAX_FILE_BYTES, looks_generated, refused_by_
 
 MAX_PARSED = 20_000
 """Files of one map; past that only the first by path."""
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 32 * 1024 * 1024
 MOST_SYMBOLS = 30
 """Of one file."""
 
@@ -35,7 +35,7 @@ class RepositoryMap:
 
     @property
     def symbols(self) -> int:
-        return sum(len(one.symbols) for one in self.outlines.values())
+        return sum(one.count for one in self.outlines.values())
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def map_lines(
     """Within the budget; `whole` are files that are shown anyway. Computes up to half a second."""
     hidden = frozenset(whole)
     order = [path for path in ranked(found.outlines, terms, named) if path not in hidden]
-    total = sum(len(found.outlines[path].symbols) for path in order)
+    total = sum(found.outlines[path].count for path in order)
     lines: list[str] = []
     shown = 0
     for path in order:
