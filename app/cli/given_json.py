@@ -23,6 +23,24 @@ def read_object(given: str, what: str) -> dict[str, Any]:
     return found
 
 
+def read_code(given: Iterable[str]) -> dict[str, Any]:
+    """An artifact `code` of the files `PATH=@FILE`, each; empty for none. Raises `Invalid`."""
+    files = []
+    for text in given:
+        path, equals, source = text.partition("=@")
+        if not equals or not path or not source:
+            raise Invalid(f"--inject {text!r}: write PATH=@FILE, the path as in the repository")
+        try:
+            content = Path(source).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Invalid(f"{source} can not be read: {error}") from error
+        lists: dict[str, list[str]] = {name: [] for name in ("imports", "classes", "functions")}
+        files.append({"path": path, "content": content, **lists, "tests_required": []})
+    if not files:
+        return {}
+    return {"files": files, "test_files": [], "migration_scripts": [], "dependencies": []}
+
+
 def read_artifacts(given: Iterable[str]) -> dict[str, dict[str, Any]]:
     """`name=@FILE` or `name={…}`, each. Raises `Invalid`."""
     found: dict[str, dict[str, Any]] = {}

@@ -46,6 +46,12 @@ def retry(
             help="JSON in place of what a phase made; repeatable.",
         ),
     ] = None,
+    inject: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--inject", metavar="PATH=@FILE", help="A file in place of the code so far; repeatable."
+        ),
+    ] = None,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Run it here, or only create it.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -54,11 +60,16 @@ def retry(
     Exit codes: as `run`.
     """
     from app.cli import working
-    from app.cli.given_json import read_artifacts
+    from app.cli.given_json import read_artifacts, read_code
     from app.cli.person import person
     from app.pipelines.retrying import Again
 
-    again = Again(from_phase, read_artifacts(artifact or ()), person())
+    artifacts = read_artifacts(artifact or ())
+    if code := read_code(inject or ()):
+        if "code" in artifacts:
+            raise typer.BadParameter("choose one of --inject and --artifact code")
+        artifacts["code"] = code
+    again = Again(from_phase, artifacts, person())
     leave(working.retry(run, again, start=start, as_json=as_json))
 
 

@@ -21,6 +21,18 @@ def runs(
     looking.list_runs(limit, state, as_json=as_json)
 
 
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Two runs or more, as `show` takes them.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Put runs side by side: what each phase took, what was sent back and why, tokens and cost."""
+    from app.cli import beside
+
+    beside.compare(runs, as_json=as_json)
+
+
 def show(
     run: Run,
     document: Annotated[

@@ -74,6 +74,7 @@ def variables(answer, baseline_code):
         "issues": [{"source": "test", "text": "tests.test_health: TypeError"}],
         "round": 1,
         "item": "",
+        "instruction": "Draw the ball at rest",
         "errors": ["title: Field required"],
         "subject": "GET /health answers 503",
         "criteria": ["Names the status code"],

@@ -21,7 +21,7 @@ from app.workspace.baseline import Baseline
 
 ROLES = [
     "pm", "architect", "developer", "qa", "rework", "repair",
-    "judge", "coder", "classifier", "summarizer", "translator", "ask",
+    "judge", "coder", "classifier", "summarizer", "translator", "stage", "ask",
 ]  # fmt: skip
 BUDGET_TOKENS = 1_500
 EMPTY = {
@@ -44,7 +44,7 @@ def schema_of(prompt, seeds) -> Schema:
     return named_schema(name)
 
 
-def test_there_are_eleven_roles_of_pipelines_and_one_that_is_asked_without_a_run():
+def test_there_are_the_eleven_roles_one_of_stages_and_one_that_is_asked_without_a_run():
     assert sorted(load_seeds().prompts) == sorted(ROLES)
 
 
