@@ -68,8 +68,9 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 
 async def _prepare(services: Services) -> None:
-    """The first token."""
+    """The first token, and the checkout as a project."""
     settings = services.settings
+    await services.register_self()
     async with services.database.transaction() as session:
         first = await tokens.ensure_first(session, settings.state_dir) if settings.auth == "on" else None
     if first is not None:

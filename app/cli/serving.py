@@ -96,6 +96,7 @@ async def _work(services: Services) -> None:
         say(stderr(), ("ending the phase under way; once more stops at once", "yellow"))
         stop.set()
 
+    await services.register_self()
     with on_signal(drain):
         say(stderr(), ("the worker is ready", "bold green"))
         await create_worker(services).work(stop)

@@ -19,6 +19,10 @@ from app.workspace.repository import head_commit, open_repository
 from app.workspace.sandbox.limits import SandboxLimits
 
 DEFAULT_TEST_COMMAND = ("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}")
+SELF = "self"
+"""The checkout that the service runs from."""
+SAMPLE = "sample"
+"""The repository that the service brings along."""
 Pattern = Annotated[str, Field(min_length=1, max_length=500)]
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
@@ -147,10 +151,15 @@ async def of_run(session: AsyncSession, run: Pipeline) -> Project | None:
 
 
 async def choose(session: AsyncSession, name: str | None) -> Project | None:
-    """The named project; without a name the only one there is. Raises `Invalid` when that is unclear."""
+    """The named project; without a name the only one there is. Raises `Invalid` when that is unclear.
+
+    The service's own ones do not count beside a person's, nor its own checkout beside the sample.
+    """
     if name is not None:
         return await get(session, name)
     found = await every(session)
+    for own in (SELF, SAMPLE):
+        found = [project for project in found if project.name != own] or found
     if len(found) > 1:
         names = ", ".join(project.name for project in found)
         raise Invalid(f"say which project: {names}", place="project")

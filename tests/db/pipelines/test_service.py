@@ -241,6 +241,14 @@ class TestProjects:
         commit = await register(engine, tmp_path, "one")
         assert (await engine.service.create("An epic", definition="small")).base_commit == commit
 
+    async def test_the_service_s_own_projects_are_not_meant_where_a_person_has_one(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        await needing_a_repository(engine)
+        for name in (projects.SELF, projects.SAMPLE, "one"):
+            commit = await register(engine, tmp_path, name)
+            assert (await engine.service.create("An epic", definition="small")).base_commit == commit
+
     async def test_of_several_projects_one_has_to_be_named(self, engine: Engine, tmp_path: Path) -> None:
         await needing_a_repository(engine)
         for name in ("one", "two"):
