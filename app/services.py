@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from app.artifacts.documents import trusted_digests
 from app.db import Database
 from app.embedded import EmbeddedPostgres, kept
+from app.errors import WorkbenchError
 from app.limits.limits import CallLimits
 from app.llm.backends import create_backends
 from app.llm.cache import ResponseCache
@@ -29,7 +31,7 @@ from app.pipelines.comparing import Comparer
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
-from app.pipelines.projects import ProjectDraft
+from app.pipelines.projects import SAMPLE, ProjectDraft
 from app.pipelines.pushing import Pusher
 from app.pipelines.retention.policy import cache_bytes, policy_of
 from app.pipelines.retention.pruner import Pruner
@@ -41,17 +43,21 @@ from app.queue.signals import Signals
 from app.rendering.renderer import Renderer, template_digest
 from app.seeding.demo import create_sample_repository, file_digests
 from app.seeding.files import load_seeds
+from app.seeding.own import own_project
 from app.seeding.rows import Report, seed
 from app.seeding.source import FileSource
 from app.seeding.values import Seeds
 from app.settings import Settings
+from app.tables import Project
 from app.usage.budget import defaults_of
 from app.usage.prices import PriceBook
 from app.usage.recorder import UsageRecorder
 from app.workspace.access import GitAccess
 from app.workspace.sandbox.sandbox import Sandbox
 
-SAMPLE_PROJECT = "sample"
+log = logging.getLogger(__name__)
+
+SAMPLE_PROJECT = SAMPLE
 RECORDED_PROFILE = "recorded"
 
 
@@ -91,6 +97,20 @@ class Services:
         )
         await projects.provide(self.database, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
         return path
+
+    async def register_self(self) -> Project | None:
+        """The checkout this runs from, as a project. Keeps what a person changed.
+
+        None: it runs from no checkout, or from one that git does not take.
+        """
+        draft = own_project(self.seeds.gates)
+        if draft is None:
+            return None
+        try:
+            return await projects.provide(self.database, draft)
+        except WorkbenchError as error:
+            log.warning("the service's own checkout is no project: %s", error.message)
+            return None
 
 
 @asynccontextmanager
@@ -175,7 +195,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         kinds=kinds,
         loader=loader,
         pipelines=pipelines,
-        batches=BatchService(database, pipelines),
+        batches=BatchService(database, pipelines, defaults_of(settings)),
         router=router,
         pusher=Pusher(database, tools.access),
         pruner=Pruner(database, settings.state_dir, policy_of(settings)),

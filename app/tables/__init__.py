@@ -16,6 +16,7 @@ from app.tables.definition import (
 )
 from app.tables.delivery import AdapterName, Delivery, DeliveryState, Destination
 from app.tables.gate import Gate
+from app.tables.improvement import Improvement, Stop
 from app.tables.limit import CallLimit, CallRate, CallSlot
 from app.tables.pipeline import (
     Asked,
@@ -70,6 +71,7 @@ __all__ = [
     "Event",
     "Gate",
     "IdempotentRequest",
+    "Improvement",
     "ItemState",
     "Missed",
     "ModelAnswer",
@@ -95,6 +97,7 @@ __all__ = [
     "Schedule",
     "ScheduleTick",
     "State",
+    "Stop",
     "Target",
     "TestAdapter",
     "TestBaseline",

@@ -15,6 +15,7 @@ from app.pipelines.work import Patience
 from app.seeding.files import load_probes
 from app.services import Services
 from app.usage import daily
+from app.usage.budget import defaults_of
 from app.worker.chore import Chore
 from app.worker.worker import Worker, worker_name
 
@@ -33,12 +34,13 @@ def create_orchestrator(services: Services, name: str) -> PhaseExecutionOrchestr
 
 def create_worker(services: Services) -> Worker:
     """A worker of this process, not started yet."""
+    settings = services.settings
     name = worker_name()
     orchestrator = create_orchestrator(services, name)
-    feeder = Feeder(services.database, services.pipelines)
+    feeder = Feeder(services.database, services.pipelines, defaults=defaults_of(settings))
     ticker = Ticker(services.database, services.pipelines.pin, services.renderer)
     reprober = Reprober(
-        services.settings,
+        settings,
         services.database,
         services.backends,
         services.prober,
@@ -53,7 +55,7 @@ def create_worker(services: Services) -> Worker:
         Chore("pushes", PUSH_LOOK_S, services.pusher.tick),
         Chore("usage", ADD_UP_S, partial(daily.add_up, services.database)),
     )
-    concurrency = services.settings.worker_concurrency
+    concurrency = settings.worker_concurrency
     return Worker(services.database, services.listener, orchestrator, name, concurrency, chores)
 
 

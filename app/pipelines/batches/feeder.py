@@ -10,14 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.errors import Conflict
 from app.pipelines import creation
-from app.pipelines.batches import store
+from app.pipelines.batches import stacking, store
 from app.pipelines.batches.retrying import Draw, full_jitter
 from app.pipelines.batches.settling import settle
 from app.pipelines.batches.states import end_if_done
 from app.pipelines.creation import NewRun, Pinned
 from app.pipelines.service import PipelineService
 from app.pipelines.snapshots import Snapshots, UnreadableSnapshot
-from app.tables import Batch, BatchState, ItemState, Priority
+from app.tables import Batch, BatchState, Improvement, ItemState, Priority
+from app.usage.budget import Defaults
 
 READY = 8
 """Runs of a batch that wait for a worker, at least, while it has more to do.
@@ -63,10 +64,18 @@ UNDER_WAY = text(
 class Feeder:
     """Any number of them may work on one database: each batch is locked by one at a time."""
 
-    def __init__(self, database: Database, pipelines: PipelineService, draw: Draw = full_jitter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pipelines: PipelineService,
+        draw: Draw = full_jitter,
+        defaults: Defaults = Defaults(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """`defaults`: what every run may take by the settings."""
         self._database = database
         self._pipelines = pipelines
         self._draw = draw
+        self._defaults = defaults
         self._snapshots = Snapshots()
         self._rest_s = BUSY_S
 
@@ -88,14 +97,30 @@ class Feeder:
             if batch is None:
                 return 0
             moved = await settle(session, batch, self._draw)
+            improvement = await stacking.of(session, batch)
+            if improvement is not None and batch.state == BatchState.OPEN:
+                await self._stop(session, batch, improvement)
             if batch.state == BatchState.OPEN and batch.pending:
-                moved += await self._start(session, batch, settled=moved)
+                moved += await self._start(session, batch, improvement, settled=moved)
             cancelled = batch.state == BatchState.CANCELLED and batch.running
         if cancelled:
             await self._cancel_runs(batch_id)
         return moved
 
-    async def _start(self, session: AsyncSession, batch: Batch, settled: int) -> int:
+    async def _stop(self, session: AsyncSession, batch: Batch, improvement: Improvement) -> None:
+        """End an improvement that may not go on; a run that waits for more budget is cancelled."""
+        why = await stacking.stop(session, batch, improvement)
+        if why is None:
+            return
+        improvement.stopped = why
+        await store.end_pending(session, batch, ItemState.CANCELLED)
+        if batch.running:
+            batch.state = BatchState.CANCELLED
+        end_if_done(batch)
+
+    async def _start(
+        self, session: AsyncSession, batch: Batch, improvement: Improvement | None, settled: int
+    ) -> int:
         """Queue runs of items that are due, within what the batch may run at once."""
         free = batch.concurrency - batch.running
         if free <= 0:
@@ -106,23 +131,26 @@ class Feeder:
         room = min(free, ready - queued)
         if room <= 0:
             return 0
-        due = (await session.execute(DUE, {"batch": batch.id, "room": room})).all()
+        due = await _due(session, batch, improvement, room)
         if not due:
             return 0
         try:
-            pinned = await self._pinned(session, batch)
+            pinned = await self._pinned(session, batch, improvement)
         except UnreadableSnapshot as error:
             await store.end_pending(
                 session, batch, ItemState.DEAD, {"code": error.code, "message": error.message}
             )
             end_if_done(batch)
             return len(due)
-        await _queue(session, batch, pinned, [(number, epic) for number, epic in due])
+        runs = await _queue(session, batch, pinned, due)
+        if improvement is not None:
+            await stacking.limit(session, batch, improvement, runs, self._defaults)
         return len(due)
 
-    async def _pinned(self, session: AsyncSession, batch: Batch) -> Pinned:
+    async def _pinned(self, session: AsyncSession, batch: Batch, improvement: Improvement | None) -> Pinned:
         snapshot = await self._snapshots.get(self._database, batch.snapshot)
-        return Pinned(snapshot, batch.project_id, batch.base_commit)
+        base = batch.base_commit if improvement is None else await stacking.head(session, batch)
+        return Pinned(snapshot, batch.project_id, base)
 
     async def _cancel_runs(self, batch_id: UUID) -> None:
         async with self._database.transaction() as session:
@@ -134,7 +162,19 @@ class Feeder:
                 continue  # it has ended meanwhile, or commits: the item is settled by how it ends
 
 
-async def _queue(session: AsyncSession, batch: Batch, pinned: Pinned, due: list[tuple[int, str]]) -> None:
+async def _due(
+    session: AsyncSession, batch: Batch, improvement: Improvement | None, room: int
+) -> list[tuple[int, str]]:
+    """Number and epic of the items whose time has come."""
+    if improvement is not None:
+        return await stacking.due(session, batch, improvement)
+    rows = await session.execute(DUE, {"batch": batch.id, "room": room})
+    return [(number, epic) for number, epic in rows]
+
+
+async def _queue(
+    session: AsyncSession, batch: Batch, pinned: Pinned, due: list[tuple[int, str]]
+) -> list[UUID]:
     new = [
         NewRun(epic_description=epic, priority=Priority.BATCH, batch_id=batch.id, batch_item=number)
         for number, epic in due
@@ -143,3 +183,4 @@ async def _queue(session: AsyncSession, batch: Batch, pinned: Pinned, due: list[
     numbers = [number for number, _ in due]
     await session.execute(STARTED, {"batch": batch.id, "numbers": numbers, "runs": ids})
     store.count(batch, ItemState.PENDING, ItemState.RUNNING, len(due))
+    return ids

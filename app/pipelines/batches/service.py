@@ -14,10 +14,12 @@ from app.pipelines import creation
 from app.pipelines.batches import store
 from app.pipelines.batches.account import Account, account
 from app.pipelines.batches.feeder import Feeder
+from app.pipelines.batches.stacking import Terms
 from app.pipelines.batches.states import check_move, end_if_done
 from app.pipelines.service import PipelineService
 from app.pipelines.snapshot import PolicyDraft
 from app.tables import Batch, BatchState, ItemState
+from app.usage.budget import Defaults
 
 CONCURRENCY = 8
 MAX_CONCURRENCY = 1_000
@@ -42,14 +44,20 @@ class BatchTerms:
 class BatchService:
     """The one way to change a batch from outside a worker."""
 
-    def __init__(self, database: Database, pipelines: PipelineService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pipelines: PipelineService,
+        defaults: Defaults = Defaults(),  # noqa: B008 - it is frozen
+    ) -> None:
         self._database = database
         self._pipelines = pipelines
-        self._feeder = Feeder(database, pipelines)
+        self._feeder = Feeder(database, pipelines, defaults=defaults)
 
-    async def create(self, inputs: Iterator[str], terms: BatchTerms) -> Batch:
+    async def create(self, inputs: Iterator[str], terms: BatchTerms, stack: Terms | None = None) -> Batch:
         """Pin the definition and the repository as they are now, and store every input or none.
 
+        With `stack` it is an improvement: its items run one after the other, each on the commit of the last.
         Raises what pinning raises, `Invalid` and `TooLarge` with the place of an input.
         """
         _check(terms)
@@ -62,11 +70,13 @@ class BatchService:
                 snapshot=pinned.snapshot.sha256,
                 project_id=pinned.project_id,
                 base_commit=pinned.base_commit,
-                concurrency=terms.concurrency,
+                concurrency=terms.concurrency if stack is None else 1,
                 max_attempts=terms.max_attempts,
             )
             session.add(batch)
             await session.flush()
+            if stack is not None:
+                session.add(stack.row(batch.id))
             batch.total = batch.pending = await store.add_items(session, batch.id, inputs)
         return await self._fed(batch.id)
 
