@@ -29,6 +29,8 @@ from app.pipelines.asking import Asker
 from app.pipelines.batches.service import BatchService
 from app.pipelines.comparing import Comparer
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
+from app.pipelines.estimating import Estimator
+from app.pipelines.improvements.service import ImprovementService
 from app.pipelines.phases import Tools, create_kinds
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.projects import SAMPLE, ProjectDraft
@@ -83,6 +85,8 @@ class Services:
     loader: ConfigurationLoader
     pipelines: PipelineService
     batches: BatchService
+    estimator: Estimator
+    improvements: ImprovementService
     router: Router
     pusher: Pusher
     pruner: Pruner
@@ -177,6 +181,8 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     kinds = create_kinds(tools)
     router = Router(source, settings, backends)
     pipelines = PipelineService(database, loader, signals, _defaults(settings))
+    batches = BatchService(database, pipelines, defaults_of(settings))
+    estimator = Estimator(database, pipelines, renderer, book)
     return Services(
         settings=settings,
         database=database,
@@ -195,7 +201,9 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         kinds=kinds,
         loader=loader,
         pipelines=pipelines,
-        batches=BatchService(database, pipelines, defaults_of(settings)),
+        batches=batches,
+        estimator=estimator,
+        improvements=ImprovementService(database, batches, estimator),
         router=router,
         pusher=Pusher(database, tools.access),
         pruner=Pruner(database, settings.state_dir, policy_of(settings)),

@@ -139,7 +139,7 @@ async def _follow(services: Services, batch: Batch, *, shown: bool) -> Batch:
 
     try:
         with on_signal(leaving.set):
-            async with _working(services):
+            async with at_work(services):
                 ended = await _watch(services, batch, leaving, shown=shown)
     except asyncio.CancelledError:
         raise Left from None
@@ -149,7 +149,7 @@ async def _follow(services: Services, batch: Batch, *, shown: bool) -> Batch:
 
 
 @asynccontextmanager
-async def _working(services: Services) -> AsyncIterator[None]:
+async def at_work(services: Services) -> AsyncIterator[None]:
     """A worker of this process, so that the settings of this command answer the runs it takes."""
     stop = asyncio.Event()
     worker = asyncio.create_task(create_worker(services).work(stop))

@@ -1,4 +1,4 @@
-"""Finds the run or the batch that a person means: by its id, the head of its id, or `last`."""
+"""Finds the run, batch or improvement that a person means: by its id, the head of its id, or `last`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from app.cli.invocation import command
 from app.errors import Invalid, NotFound
 from app.pipelines import store
 from app.pipelines.batches import store as batches
+from app.pipelines.improvements import standing as improvements
 from app.services import Services
 
 SHORTEST = 4
@@ -32,6 +33,16 @@ async def find_batch(services: Services, text: str) -> UUID:
         else:
             found = list(await batches.beginning_with(session, _head(text, "batch")))
     return _only(found, text, "batch", command("batches", "list"))
+
+
+async def find_improvement(services: Services, text: str) -> UUID:
+    """Raises `NotFound`, or `Invalid` when several improvements fit."""
+    async with services.database.transaction() as session:
+        if text.strip().lower() == "last":
+            found = [batch.id for _, batch in await improvements.page(session, after=None, limit=1)]
+        else:
+            found = list(await improvements.beginning_with(session, _head(text, "improvement")))
+    return _only(found, text, "improvement", command("improvements", "list"))
 
 
 def _head(text: str, what: str) -> str:

@@ -18,6 +18,7 @@ from app.cli.commands import (
     definitions,
     destinations,
     gates,
+    improve,
     limits,
     models,
     operations,
@@ -54,6 +55,9 @@ program.command("demo")(work.demo)
 program.command("run")(work.run)
 program.command("ask")(ask.ask)
 program.command("batch")(batches.batch)
+program.command("improve")(improve.improve)
+program.command("estimate")(improve.estimate)
+program.command("scoreboard")(improve.scoreboard)
 program.command("runs")(runs.runs)
 program.command("show")(runs.show)
 program.command("compare")(runs.compare)
@@ -79,6 +83,7 @@ program.command("cache")(operations.cache)
 program.command("doctor")(operations.doctor)
 program.command("version")(operations.version)
 program.add_typer(batches.group, name="batches")
+program.add_typer(improve.group, name="improvements")
 program.add_typer(prompts.group, name="prompts")
 program.add_typer(projects.group, name="projects")
 program.add_typer(definitions.group, name="definitions")
