@@ -12,10 +12,11 @@ from app.cli.improving import provide_project
 from app.cli.opening import read_settings, with_services
 from app.cli.options import BackendChoice
 from app.cli.output import emit, explain, print_json, row, say, stdout, table
-from app.pipelines.estimating import Estimate, PhaseEstimate, Range
+from app.pipelines.estimating import Estimate, Range
 from app.services import Services
 
-NUMBERS = ("prompt", "answer", "tokens", "low", "expected", "high")
+NUMBERS = ("prompt", "answer", "tokens", "low", "expected", "high", "rounds")
+"""`rounds`: earlier ones that the answer is known from."""
 
 
 def show(
@@ -55,18 +56,11 @@ def _show(found: Estimate) -> None:
     say(console, ("pipeline    ", "dim"), found.definition)
     if found.project is not None:
         say(console, ("project     ", "dim"), f"{found.project} at {(found.base_commit or '')[:12]}")
-    made = table("phase", "model", *NUMBERS, "answer known from", right=NUMBERS)
+    made = table("phase", "profile", *NUMBERS, right=NUMBERS)
     for one in found.phases:
-        row(
-            made,
-            one.phase,
-            one.model,
-            f"{one.input_tokens:,}",
-            f"{one.output_tokens.expected:,}",
-            f"{one.tokens.expected:,}",
-            *_dollars(one.usd),
-            _source(one),
-        )
+        counts = (one.input_tokens, one.output_tokens.expected, one.tokens.expected)
+        figures = (*(f"{count:,}" for count in counts), *_dollars(one.usd))
+        row(made, one.phase, one.profile, *figures, one.samples or "none")
     total = found.tokens
     row(made, "all", "", "", "", f"{total.expected:,}", *_dollars(found.usd), "")
     console.print()
@@ -89,10 +83,6 @@ def _dollars(usd: Range[Decimal] | None) -> tuple[str, str, str]:
     if usd is None:
         return ("?", "?", "?")
     return (f"${usd.low:.4f}", f"${usd.expected:.4f}", f"${usd.high:.4f}")
-
-
-def _source(one: PhaseEstimate) -> str:
-    return f"{one.samples} rounds" if one.samples else "no run yet: assumed"
 
 
 def _how(found: Estimate) -> str:

@@ -96,7 +96,7 @@ def _pays(console: Console, roi: Roi) -> None:
     _line(
         console,
         "measured",
-        f"{roi.tokens:,} tokens, {usd} and {roi.hours:.1f} h a succeeded epic",
+        f"{roi.tokens:,} tokens, {usd} and {roi.hours:.2f} h a succeeded epic",
     )
     if roi.tokens_saved is not None:
         low, high = roi.tokens_saved
