@@ -8,10 +8,10 @@ from typing import Any
 
 from app.cli.backends import profile_of
 from app.cli.epic import read_epic
-from app.cli.improving import provide_project
 from app.cli.opening import read_settings, with_services
 from app.cli.options import BackendChoice
 from app.cli.output import emit, explain, print_json, row, say, stdout, table
+from app.cli.repository import provide_project
 from app.pipelines.estimating import Estimate, Range
 from app.services import Services
 

@@ -19,10 +19,10 @@ from app.cli.interruption import on_signal
 from app.cli.opening import read_settings, with_services
 from app.cli.options import BackendChoice
 from app.cli.output import print_json, say, stderr, stdout
+from app.cli.repository import provide_project
 from app.errors import Invalid
 from app.pipelines.improvements.order import ImprovementOrder, epics_of
 from app.pipelines.improvements.standing import Standing
-from app.pipelines.projects import SAMPLE, SELF
 from app.pipelines.snapshot import PolicyDraft
 from app.services import Services
 from app.settings import Settings
@@ -100,18 +100,6 @@ def resume(text: str, *, as_json: bool) -> Exit:
         return standing
 
     return _carry_out(read_settings(), find, as_json=as_json)
-
-
-async def provide_project(services: Services, name: str) -> None:
-    """The service's own projects are there when they are named. Raises `Invalid` outside of a checkout."""
-    if name == SELF and await services.register_self() is None:
-        raise Invalid(
-            "this Workbench does not run from a git checkout, so it can not work on itself; "
-            "clone its repository, or name another --project",
-            place="project",
-        )
-    if name == SAMPLE:
-        await services.register_sample()
 
 
 def _carry_out(settings: Settings, get: Callable[[Services], Awaitable[Standing]], *, as_json: bool) -> Exit:

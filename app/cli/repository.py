@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.errors import Invalid
 from app.pipelines import projects
-from app.pipelines.projects import ProjectDraft
+from app.pipelines.projects import SAMPLE, SELF, ProjectDraft
 from app.services import Services
 from app.tables import Project
 
@@ -38,6 +38,18 @@ async def project_for(
         where = path if repo is not None else found.path
         await projects.save(services.database, draft(**{**_values(found), "path": where, **changes}))
     return found.name
+
+
+async def provide_project(services: Services, name: str) -> None:
+    """The service's own projects are there when they are named. Raises `Invalid` outside of a checkout."""
+    if name == SELF and await services.register_self() is None:
+        raise Invalid(
+            "this Workbench does not run from a git checkout, so it can not work on itself; "
+            "clone its repository, or name another --project",
+            place="project",
+        )
+    if name == SAMPLE:
+        await services.register_sample()
 
 
 def draft(**values: Any) -> ProjectDraft:

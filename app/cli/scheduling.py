@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, say, stdout, table
+from app.cli.repository import provide_project
 from app.pipelines.schedules import editing, store
 from app.pipelines.schedules.cron import parse
 from app.pipelines.schedules.schedule import Checks, ScheduleDraft, read
@@ -70,7 +71,13 @@ def show(name: str, *, as_json: bool) -> None:
 
 def add(name: str, given: Mapping[str, Any]) -> None:
     draft = read({"name": name, **_without_empty(given)})
-    _stored(with_services(read_settings(), lambda services: editing.add(_checks(services), draft)))
+
+    async def write(services: Services) -> Schedule:
+        if draft.project is not None:
+            await provide_project(services, draft.project)
+        return await editing.add(_checks(services), draft)
+
+    _stored(with_services(read_settings(), write))
 
 
 def edit(name: str, given: Mapping[str, Any]) -> None:
@@ -78,7 +85,10 @@ def edit(name: str, given: Mapping[str, Any]) -> None:
         async with services.database.transaction() as session:
             before = await store.get(session, name)
         values = {field: getattr(before, field) for field in ScheduleDraft.model_fields}
-        return await editing.save(_checks(services), read(_without_empty({**values, **given})))
+        draft = read(_without_empty({**values, **given}))
+        if draft.project is not None:
+            await provide_project(services, draft.project)
+        return await editing.save(_checks(services), draft)
 
     _stored(with_services(read_settings(), write))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from app.cli.improving import provide_project
 from app.cli.opening import read_settings, with_services
 from app.cli.output import explain, print_json, say, stdout
+from app.cli.repository import provide_project
 from app.pipelines.scoreboard.roi import Before, Roi
 from app.pipelines.scoreboard.scoreboard import Scoreboard, scoreboard
 from app.services import Services
