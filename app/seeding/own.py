@@ -18,7 +18,7 @@ TEST_COMMAND = (
 GATES = ("python", "ruff")
 """Those of them that there are."""
 LIMITS = SandboxLimits(
-    wall_s=1800,
+    wall_s=3600,
     cpu_s=1200,
     memory_mb=4096,
     address_space_mb=16384,
