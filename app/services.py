@@ -182,7 +182,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
     router = Router(source, settings, backends)
     pipelines = PipelineService(database, loader, signals, _defaults(settings))
     batches = BatchService(database, pipelines, defaults_of(settings))
-    estimator = Estimator(database, pipelines, renderer, book)
+    estimator = Estimator(database, pipelines, renderer, book, settings.state_dir)
     return Services(
         settings=settings,
         database=database,

@@ -52,6 +52,8 @@ def _sizes(files: list[dict[str, Any]]) -> str:
     names = ", ".join(str(file["path"]) for file in files)
     many = "1 file" if len(files) == 1 else f"{len(files)} files"
     return one_line(f"{many} (+{added} -{removed}): {names}", 150)
+
+
 def _moved(event: Event) -> Part:
     now = str(event.data.get("to"))[:12]
     if clashes := event.data.get("clashes"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 from app.artifacts.registry import artifact_name
@@ -16,7 +17,7 @@ from app.pipelines.estimating.estimate import Estimate, PhaseEstimate, Range
 from app.pipelines.estimating.past import Answers, Past, past_of
 from app.pipelines.phases.inputs import SAMPLE
 from app.pipelines.phases.kind import JSON, PhaseContext
-from app.pipelines.phases.request import request_of
+from app.pipelines.phases.request import question_of
 from app.pipelines.project import ProjectSpec
 from app.pipelines.service import PipelineService, check_epic
 from app.pipelines.snapshot import PhaseSpec, ProfilePin, Snapshot
@@ -43,12 +44,18 @@ class Estimator:
     """Asks git and the ledger, never a model."""
 
     def __init__(
-        self, database: Database, pipelines: PipelineService, renderer: Renderer, book: PriceBook
+        self,
+        database: Database,
+        pipelines: PipelineService,
+        renderer: Renderer,
+        book: PriceBook,
+        state_dir: Path,
     ) -> None:
         self._database = database
         self._pipelines = pipelines
         self._renderer = renderer
         self._book = book
+        self._state_dir = state_dir
 
     async def estimate(
         self,
@@ -91,7 +98,7 @@ class Estimator:
     async def _question(self, context: PhaseContext, spec: PhaseSpec, profile: ProfilePin) -> _Question:
         schema = json.dumps(spec.output.json_schema) if spec.output else ""  # sent beside the prompt
         try:
-            request = await request_of(context, self._renderer)
+            request = (await question_of(context, self._renderer, self._state_dir)).request
         except TemplateError:
             prompt = spec.prompt
             texts = (prompt.system, prompt.task) if prompt else ()
