@@ -19,6 +19,8 @@ HINTS = {
     "sandbox_unavailable": "the command `doctor` tries the sandbox and says what it lacks",
     "not_a_repository": "--repo names the top folder of a git repository with at least one commit",
     "empty_repository": "make a first commit: git add . && git commit -m 'First version'",
+    "gate_missing": "install what the gate needs where the worker runs, or take the gate out of the project "
+    "or the definition; `gates check` tries it",
     "unknown_recording": "use --backend anthropic, ollama or openai for an epic of your own",
 }
 """What to do about an error, by its code, where the message alone does not say it."""

@@ -55,6 +55,11 @@ class Tested:
         """The body of the artifact `test_results`. `kept`: digests of the attachments that are stored."""
         return {**self.verdict.as_json(), "gates": [gate_report(one, kept) for one in self.gates]}
 
+    def missing(self) -> str:
+        """Which gates could not be asked, and why; empty: all were."""
+        lost = [gate for gate in self.gates if gate.outcome == "missing"]
+        return "; ".join(f"the gate {gate.name} could not be asked: {gate.reason}" for gate in lost)
+
     def issues(self) -> tuple[dict[str, str], ...]:
         """What is wrong, for the next round's prompt."""
         if self.verdict.outcome == "passed":

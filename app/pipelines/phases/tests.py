@@ -10,7 +10,7 @@ from app.pipelines import files
 from app.pipelines.code import files_of
 from app.pipelines.leases import Lease
 from app.pipelines.permits import permitted_paths
-from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
+from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.settings import NoSettings, faults_of
 from app.pipelines.testing import TestBench, TestJob
@@ -31,7 +31,10 @@ class TestsPhase:
         self._state_dir = state_dir
 
     async def run(self, context: PhaseContext) -> PhaseResult:
-        """Rejected with what failed, by name and message. Raises `SandboxUnavailable`."""
+        """Rejected with what failed, by name and message; failed where a gate could not be asked.
+
+        Raises `SandboxUnavailable`.
+        """
         if context.project is None or context.base_commit is None:
             raise Invalid("a phase of kind tests needs a project", place=context.spec.name)
         tested = await self._bench.test(
@@ -48,12 +51,12 @@ class TestsPhase:
         )
         attached = [one for gate in tested.gates for one in gate.attachments]
         kept = await files.keep(self._database, Lease(context.pipeline_id, context.fence), attached)
-        return PhaseResult(
-            OUTCOMES[tested.verdict.outcome],
-            artifact=tested.as_json(kept),
-            issues=tested.issues(),
-            detail={"unsandboxed": tested.unsandboxed},
-        )
+        detail: dict[str, JSON] = {"unsandboxed": tested.unsandboxed}
+        outcome = OUTCOMES[tested.verdict.outcome]
+        if missing := tested.missing():  # no rework, however often it is paid, puts a compiler on the host
+            outcome = Outcome.FAILED
+            detail |= {"code": "gate_missing", "message": missing}
+        return PhaseResult(outcome, artifact=tested.as_json(kept), issues=tested.issues(), detail=detail)
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
         return faults_of(NoSettings, draft.settings) + [

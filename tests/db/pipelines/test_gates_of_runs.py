@@ -91,15 +91,17 @@ async def test_a_failed_gate_is_shown_with_its_findings_and_the_tests_as_not_run
     assert "python shop/greeting.py:1 SyntaxError: '(' was never closed" in lines[start:]
 
 
-async def test_a_gate_that_is_gone_never_passes(shop: Shop) -> None:
+async def test_a_gate_that_can_not_be_asked_ends_the_run_and_no_rework_is_paid(shop: Shop) -> None:
     await use(shop, project=("present",), phase=())
     run = await shop.services.pipelines.create("Greet in capitals", definition="tiny", project="shop")
     async with shop.services.database.transaction() as session:
         await session.delete(await gates.get(session, "present"))
     await shop.services.pipelines.start(run.id)
-    await shop.walk(run, Team(developer=[code(SHOUT), code(SHOUT)]))
+    await shop.walk(run, team := Team(developer=[code(SHOUT)]))
     run = await shop.services.pipelines.get(run.id)
-    assert run.state == "failed"
+    assert (run.state, run.error and run.error["code"]) == ("failed", "gate_missing")
+    assert len(team.calls) == 1
+    assert any(line.startswith("what to do: install what the gate needs") for line in await shown(shop, run))
     said = await results(shop, run)
     assert [(gate["name"], gate["outcome"]) for gate in said["gates"]] == [("present", "missing")]
     assert "there is no gate 'present'" in said["reason"]

@@ -141,6 +141,7 @@ async def test_a_go_module_whose_dependency_is_not_here_can_not_be_judged(
         "go.mod": "module a\n\ngo 1.18\n\nrequire example.org/far v1.2.3\n",
         "a.go": 'package a\n\nimport _ "example.org/far"\n',
     }
+    (tmp_path / "go.mod").write_text(files.pop("go.mod"))
     result = await check("go", tmp_path, files, bench)
     assert (result.outcome, result.reason.partition(";")[0]) == (
         "missing",
