@@ -22,6 +22,8 @@ BUILD = f"""
 shift
 base=$PWD
 export GOCACHE="$base/{OWN}/cache" GOPATH="$base/{OWN}/path"
+modules="$WORKBENCH_ENVIRONMENT/pkg/mod"  # where a set-up command put what go.mod requires
+[ -d "$modules" ] && export GOMODCACHE="$modules"
 code=0
 for folder in "$@"; do
   cd "$base/$folder" || exit 1

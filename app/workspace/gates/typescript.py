@@ -24,10 +24,12 @@ while [ "$above" != / ]; do
   [ -f "$own" ] && exec node "$own" "$@"
   above=$(dirname "$above")
 done
+own="$WORKBENCH_ENVIRONMENT/node_modules/typescript/bin/tsc"  # where a set-up command put it
+[ -f "$own" ] && exec node "$own" "$@"
 command -v tsc >/dev/null 2>&1 || exit {NO_COMPILER}
 exec tsc "$@"
 """
-"""The compiler next above the configuration, else the host's. In a workspace a link is a plain file."""
+"""The compiler next above the configuration, else the environment's, else the host's."""
 OPTIONS = ("--noEmit", "--pretty", "false")
 ALONE = ("--skipLibCheck", "--strict", "--target", "es2022", "--moduleResolution", "node")
 """For files that no tsconfig.json speaks of."""
