@@ -174,6 +174,7 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         python=Path(sys.executable),
         demo_digests=file_digests(),
         access=git_access(settings),
+        own_port=settings.port,
     )
     source: ConfigurationSource = RowSource() if settings.data_driven_orchestration else FileSource(seeds)
     loader = ConfigurationLoader(source)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
 from app.api.access import needs
-from app.api.context import ServicesOf
+from app.api.context import Caller, CallerOf, ServicesOf
 from app.api.docs import bearer
-from app.errors import Invalid, unknown
+from app.errors import Forbidden, Invalid, unknown
 from app.pipelines import definitions
-from app.pipelines.definition import Definition, Phase
+from app.pipelines.definition import POWERFUL, Definition, Phase
 from app.tables import TokenRole
 
 router = APIRouter(tags=["definitions"], dependencies=[Depends(bearer)])
@@ -42,11 +43,16 @@ async def show(name: Name, services: ServicesOf) -> Definition:
 
 @router.put("/definitions/{name}", summary="Write a pipeline definition, new or whole")
 @needs(TokenRole.AUTHOR)
-async def put(name: Name, body: Definition, services: ServicesOf) -> Definition:
-    """Runs that start later use it. A fault is refused with its place, such as `phases[2].schema`."""
+async def put(name: Name, body: Definition, services: ServicesOf, caller: CallerOf) -> Definition:
+    """Runs that start later use it. A fault is refused with its place, such as `phases[2].schema`.
+
+    One with a phase that runs a command or reaches a server (`command`, `http`) is for admins to write.
+    """
+    _allowed(caller, body.phases)
     if body.name != name:
         raise Invalid(f"the address says {name!r} and the body {body.name!r}", place="name")
     async with services.database.transaction() as session:
+        _allowed(caller, await definitions.phases(session, name))
         await definitions.save(session, body, services.kinds, by_person=True)
         return await definitions.get(session, name)
 
@@ -69,11 +75,26 @@ async def show_phase(definition: Name, phase: Name, services: ServicesOf) -> Pha
 
 @router.put("/phases/{definition}/{phase}", summary="Write one phase of a definition")
 @needs(TokenRole.AUTHOR)
-async def put_phase(definition: Name, phase: Name, body: Phase, services: ServicesOf) -> Phase:
+async def put_phase(
+    definition: Name, phase: Name, body: Phase, services: ServicesOf, caller: CallerOf
+) -> Phase:
     """The definition is checked as a whole; a fault is refused with its place."""
+    _allowed(caller, [body])
     async with services.database.transaction() as session:
+        _allowed(caller, await definitions.phases(session, definition))
         changed = await definitions.save_phase(session, definition, phase, body, services.kinds)
     return _phase(changed, body.name)
+
+
+def _allowed(caller: Caller, phases: Sequence[Phase]) -> None:
+    """What has such a phase, or is to have one, is changed by admins alone. Raises `Forbidden`."""
+    found = sorted({phase.kind for phase in phases} & POWERFUL)
+    if found and caller.role != TokenRole.ADMIN:
+        raise Forbidden(
+            f"a definition with a phase of kind {' or '.join(found)} is written with a token of the "
+            f"role admin; {caller.name!r} is {caller.role}",
+            role=TokenRole.ADMIN,
+        )
 
 
 def _phase(definition: Definition, name: str) -> Phase:

@@ -13,12 +13,15 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from app import digests
 from app.artifacts.schemas.architecture import ArchitectureDeliverable
+from app.artifacts.schemas.browser import BrowserReport
 from app.artifacts.schemas.code_file import CodeFile
+from app.artifacts.schemas.command import CommandResult
 from app.artifacts.schemas.commit import CommitRecord
 from app.artifacts.schemas.component import ComponentSpec
 from app.artifacts.schemas.delivery import DeliveryRecord
 from app.artifacts.schemas.developer import DeveloperDeliverable
 from app.artifacts.schemas.epic import EpicDeliverable
+from app.artifacts.schemas.http import HttpResult
 from app.artifacts.schemas.method import MethodSpec
 from app.artifacts.schemas.qa import QADeliverable
 from app.artifacts.schemas.qa_issue import QAIssue
@@ -32,12 +35,15 @@ MAX_ERRORS = 20
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "ArchitectureDeliverable": ArchitectureDeliverable,
+    "BrowserReport": BrowserReport,
     "CodeFile": CodeFile,
+    "CommandResult": CommandResult,
     "CommitRecord": CommitRecord,
     "ComponentSpec": ComponentSpec,
     "DeliveryRecord": DeliveryRecord,
     "DeveloperDeliverable": DeveloperDeliverable,
     "EpicDeliverable": EpicDeliverable,
+    "HttpResult": HttpResult,
     "MethodSpec": MethodSpec,
     "QADeliverable": QADeliverable,
     "QAIssue": QAIssue,

@@ -74,6 +74,10 @@ class Phase(BaseModel):
         )
 
 
+POWERFUL = frozenset({"command", "http"})
+"""Kinds that run a program, or reach a server, which the definition names."""
+
+
 class Definition(BaseModel):
     """A named, ordered list of phases."""
 

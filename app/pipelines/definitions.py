@@ -28,6 +28,13 @@ async def get(session: AsyncSession, name: str) -> Definition:
     return await RowSource().definition(session, name)
 
 
+async def phases(session: AsyncSession, name: str) -> Sequence[Phase]:
+    """Those of the definition as it is now; none when there is no such definition. Locks it till the end."""
+    if await session.get(PipelineDefinition, name, with_for_update=True) is None:
+        return ()
+    return (await get(session, name)).phases
+
+
 async def save(
     session: AsyncSession, definition: Definition, kinds: Mapping[str, PhaseKind], *, by_person: bool
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import httpx
@@ -12,8 +13,9 @@ import httpx
 from app import __version__
 from app.digests import writable
 from app.failpoints import failpoint
+from app.pipelines.deliveries import addresses
 from app.pipelines.deliveries.adapter import Answer, DeliveryFailed, Message
-from app.pipelines.deliveries.addresses import addresses_of
+from app.pipelines.deliveries.addresses import Resolve
 from app.pipelines.deliveries.destination import HttpConfig
 from app.pipelines.deliveries.secrets import look_up
 
@@ -21,6 +23,72 @@ MAX_ANSWER_BYTES = 64 * 1024
 CONNECT_S = 5.0
 """For each address of the host, within the time for everything."""
 BUSY = frozenset({408, 425, 429})
+NETWORK_ERRORS = (httpx.HTTPError, ssl.SSLError, OSError)
+"""What `exchange` raises where nobody answers, or not as HTTP wants it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of whom."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    allow_private: bool = False
+    """The host may be on this machine or in a private network."""
+    own_port: int | None = None
+    """Where the service itself listens, which is never asked."""
+    resolve: Resolve = addresses.look_up
+    tls: ssl.SSLContext | None = None
+    max_bytes: int = MAX_ANSWER_BYTES
+
+
+@dataclass(frozen=True)
+class Response:
+    """The beginning of what was answered."""
+
+    status: int
+    media_type: str
+    text: str
+    truncated: bool
+
+
+async def exchange(request: Request) -> Response:
+    """The first address that can be connected to gets the request; the name is looked up once.
+
+    Follows no redirect and uses no proxy. Raises `DeliveryFailed`, and what httpx raises; has no deadline.
+    """
+    url = httpx.URL(request.url)
+    host = url.raw_host.decode("ascii")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    found = await addresses.addresses_of(
+        host,
+        port,
+        allow_private=request.allow_private,
+        own_port=request.own_port,
+        resolve=request.resolve,
+    )
+    tls = await asyncio.to_thread(_tls) if request.tls is None else request.tls
+    limits = httpx.Timeout(None, connect=CONNECT_S)
+    async with httpx.AsyncClient(verify=tls, trust_env=False, timeout=limits) as client:
+        for place, address in enumerate(found, 1):
+            sent = client.build_request(
+                request.method,
+                url.copy_with(host=address),
+                headers=request.headers,
+                content=request.body,
+                extensions={"sni_hostname": host},  # the certificate is judged by the name, not the address
+            )
+            try:
+                answer = await client.send(sent, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if place == len(found):
+                    raise
+            else:
+                with failpoint("delivery.receive"):
+                    return await _beginning(answer, request.max_bytes)
+    raise DeliveryFailed(f"the host {host} has no address", again=True)
 
 
 class HttpAdapter:
@@ -51,7 +119,7 @@ class HttpAdapter:
         except TimeoutError:
             limit = f"{self._config.timeout_s:g} s"
             raise DeliveryFailed(f"{self.target} did not answer within {limit}", again=True) from None
-        except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+        except NETWORK_ERRORS as error:
             what = str(error) or type(error).__name__
             raise DeliveryFailed(f"{self.target} can not be reached: {what}", again=True) from error
         answer = Answer(status, text)
@@ -62,32 +130,11 @@ class HttpAdapter:
         return answer
 
     async def _request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
-        """The first address that can be connected to gets the request."""
-        host = self._url.raw_host.decode("ascii")
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        addresses = await addresses_of(host, port, allow_private=self._config.allow_private)
-        tls = await asyncio.to_thread(_tls) if self._tls is None else self._tls
-        limits = httpx.Timeout(None, connect=CONNECT_S)
-        async with httpx.AsyncClient(verify=tls, trust_env=False, timeout=limits) as client:
-            for place, address in enumerate(addresses, 1):
-                request = client.build_request(
-                    self._config.method,
-                    self._url.copy_with(host=address),
-                    headers=headers,
-                    content=body,
-                    extensions={
-                        "sni_hostname": host
-                    },  # the certificate is judged by the name, not the address
-                )
-                try:
-                    response = await client.send(request, stream=True)
-                except (httpx.ConnectError, httpx.ConnectTimeout):
-                    if place == len(addresses):
-                        raise
-                else:
-                    with failpoint("delivery.receive"):
-                        return response.status_code, await _beginning(response)
-        raise DeliveryFailed(f"the host {host} has no address", again=True)
+        request = Request(
+            self._config.method, self._config.url, headers, body, self._config.allow_private, tls=self._tls
+        )
+        response = await exchange(request)
+        return response.status, response.text
 
     def _headers(self, message: Message, values: Mapping[str, str]) -> dict[str, str]:
         return {
@@ -103,17 +150,22 @@ class HttpAdapter:
         }
 
 
-async def _beginning(response: httpx.Response) -> str:
+async def _beginning(response: httpx.Response, limit: int) -> Response:
     """The rest is not even waited for."""
     found = bytearray()
     try:
         async for part in response.aiter_raw():
-            found += part[: MAX_ANSWER_BYTES - len(found)]
-            if len(found) >= MAX_ANSWER_BYTES:
+            found += part[: limit + 1 - len(found)]
+            if len(found) > limit:
                 break
     finally:
         await response.aclose()
-    return writable(found.decode("utf-8", "replace"))
+    return Response(
+        response.status_code,
+        response.headers.get("content-type", "").partition(";")[0].strip()[:100],
+        writable(found[:limit].decode("utf-8", "replace")),
+        truncated=len(found) > limit,
+    )
 
 
 @cache

@@ -12,9 +12,12 @@ from app.db import Database
 from app.llm.caller import LLMCaller
 from app.pipelines.deliveries.sender import Sender
 from app.pipelines.phases.approval import ApprovalPhase
+from app.pipelines.phases.browser import BrowserPhase
+from app.pipelines.phases.command import CommandPhase
 from app.pipelines.phases.commit import CommitPhase
 from app.pipelines.phases.deliver import DeliverPhase
 from app.pipelines.phases.event import EventPhase
+from app.pipelines.phases.http import HttpPhase
 from app.pipelines.phases.kind import PhaseKind
 from app.pipelines.phases.llm import LlmPhase
 from app.pipelines.phases.map import MapPhase
@@ -41,6 +44,8 @@ class Tools:
     """Interpreter for tests of projects that name none."""
     demo_digests: Mapping[str, Collection[str]]
     """SHA-256 by path of the shipped demo's files, the only ones that may run without a sandbox."""
+    own_port: int = 8000
+    """Where the service listens on this machine; no phase sends requests there."""
     access: GitAccess = field(default_factory=GitAccess)
     """How remotes are reached."""
 
@@ -51,11 +56,14 @@ class Tools:
 
 KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
     "approval": lambda tools: ApprovalPhase(),
+    "browser": lambda tools: BrowserPhase(tools.sandbox, tools.state_dir, tools.database),
+    "command": lambda tools: CommandPhase(tools.sandbox, tools.state_dir, tools.python),
     "commit": lambda tools: CommitPhase(
         tools.database, tools.renderer, tools.state_dir, tools.bench, Pusher(tools.database, tools.access)
     ),
     "deliver": lambda tools: DeliverPhase(Sender(tools.database, os.environ)),
     "event": lambda tools: EventPhase(),
+    "http": lambda tools: HttpPhase(os.environ, tools.own_port),
     "llm": lambda tools: LlmPhase(tools.caller, tools.renderer, tools.state_dir),
     "map": lambda tools: MapPhase(LlmPhase(tools.caller, tools.renderer, tools.state_dir)),
     "tests": lambda tools: TestsPhase(tools.bench, tools.state_dir, tools.database),

@@ -39,7 +39,7 @@ class BrowserGate:
             "passed" if looked.passed else "failed",
             looked.reason,
             findings=tuple(finding(page, fault) for page in looked.pages for fault in page.faults),
-            attachments=pictures(looked.pages),
+            attachments=tuple(one for page in looked.pages if (one := picture(page)) is not None),
         )
 
 
@@ -49,9 +49,8 @@ def finding(page: PageLook, fault: Fault) -> Finding:
     return Finding(f"{SAID.get(fault.kind, '')}{fault.text}{place}", fault.path, fault.line)
 
 
-def pictures(pages: Sequence[PageLook]) -> tuple[Attachment, ...]:
-    return tuple(
-        Attachment(f"{re.sub('[^A-Za-z0-9._-]+', '-', page.page)}.png", "image/png", page.picture)
-        for page in pages
-        if page.picture is not None
-    )
+def picture(page: PageLook) -> Attachment | None:
+    """The picture of the page, under a name that is one in any folder."""
+    if page.picture is None:
+        return None
+    return Attachment(f"{re.sub('[^A-Za-z0-9._-]+', '-', page.page)}.png", "image/png", page.picture)

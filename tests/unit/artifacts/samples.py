@@ -169,3 +169,35 @@ PULL_REQUEST: dict[str, Any] = {
     "prompts": ["pm@1", "developer@3"],
 }
 """What the template of a pull request gets."""
+
+BROWSER_REPORT: dict[str, Any] = {
+    "outcome": "failed",
+    "reason": "1 of 1 pages went wrong in the browser",
+    "pages": [
+        {
+            "page": "index.html",
+            "findings": [{"message": "uncaught TypeError: x", "path": "index.html", "line": 4}],
+            "characters": 12,
+            "picture": {"name": "index.html.png", "media_type": "image/png", "sha256": "0" * 64},
+        }
+    ],
+}
+
+COMMAND_RESULT: dict[str, Any] = {
+    "outcome": "failed",
+    "argv": ["make", "docs"],
+    "exit_code": 2,
+    "ended": "exit",
+    "duration_s": 1.5,
+    "output_tail": "no rule",
+}
+
+HTTP_RESULT: dict[str, Any] = {
+    "outcome": "passed",
+    "target": "GET https://example.com:443",
+    "status": 200,
+    "media_type": "text/plain",
+    "body": "there",
+    "truncated": False,
+    "duration_s": 0.2,
+}

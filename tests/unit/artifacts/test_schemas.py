@@ -17,11 +17,14 @@ from app.artifacts.schemas.qa import check_consistent
 from app.errors import SchemaMismatch
 from tests.unit.artifacts.samples import (
     ARCHITECTURE,
+    BROWSER_REPORT,
     CODE,
+    COMMAND_RESULT,
     COMMIT,
     COMPONENT,
     DELIVERY,
     EPIC,
+    HTTP_RESULT,
     QA_REPORT,
     TEST_RESULTS,
 )
@@ -38,6 +41,9 @@ SAMPLES = {
     "TestResults": TEST_RESULTS,
     "CommitRecord": COMMIT,
     "DeliveryRecord": DELIVERY,
+    "BrowserReport": BROWSER_REPORT,
+    "CommandResult": COMMAND_RESULT,
+    "HttpResult": HTTP_RESULT,
 }
 SOURCE_FIELDS = {
     "MethodSpec": "name purpose params returns raises",

@@ -51,6 +51,8 @@ class Visit:
         self._prepare(self._session)
         browser.ask("Page.enable", self._session, within=30)  # a page that went first would not be heard
         browser.ask("Page.addScriptToEvaluateOnNewDocument", self._session, source=WATCH)
+        view = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        browser.ask("Emulation.setDeviceMetricsOverride", self._session, **view)
         browser.send("Page.navigate", self._session, url=self._origin + urllib.parse.quote(self._page))
         browser.listen(time.monotonic() + load_s, lambda: self._loaded)
         if not self._loaded:
