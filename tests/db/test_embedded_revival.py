@@ -16,7 +16,10 @@ from app.embedded import EmbeddedPostgres, kept, serverlog
 from app.errors import Unavailable
 from tests.db.scripted import LIMIT_S, until
 
+by_socket = pytest.mark.skipif("WORKBENCH_IN_SANDBOX" in os.environ, reason="a sandbox has no Unix sockets")
 
+
+@by_socket
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL])
 async def test_a_server_that_dies_under_its_user_is_back_soon_at_the_same_address(
     state_dir: Path, how: signal.Signals
@@ -29,6 +32,7 @@ async def test_a_server_that_dies_under_its_user_is_back_soon_at_the_same_addres
         await database.close()
 
 
+@by_socket
 async def test_the_log_of_a_server_in_use_is_kept_short(state_dir: Path) -> None:
     async with kept(EmbeddedPostgres(state_dir)):
         log = state_dir / "postgres" / "server.log"
@@ -51,6 +55,7 @@ def test_a_revived_server_keeps_its_port(state_dir: Path) -> None:
         embedded.release()
 
 
+@by_socket
 def test_a_server_that_nobody_uses_is_left_dead(state_dir: Path) -> None:
     embedded = EmbeddedPostgres(state_dir)
     embedded.start()
