@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -47,6 +48,28 @@ class GitServer:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def url(self, name: str = "shop.git") -> str:
+        return f"http://{self.host}/{name}"
+
+
+class GitProcess:
+    """The same in a process of its own, for programs that fork."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __enter__(self) -> GitProcess:
+        self.root.mkdir()
+        argv = [sys.executable, "-m", "tests.remotes.http", str(self.root)]
+        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.host = f"127.0.0.1:{int(self._process.stdout.readline())}"
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def url(self, name: str) -> str:
         return f"http://{self.host}/{name}"
 
 
@@ -154,3 +177,9 @@ def served(root: Path, *, copied_from: Path | None = None) -> Iterator[GitServer
     bare(root, copied_from=copied_from)
     with GitServer(root) as server:
         yield server
+
+
+if __name__ == "__main__":
+    with GitServer(Path(sys.argv[1])) as started:
+        print(started.host.rpartition(":")[2], flush=True)
+        threading.Event().wait()

@@ -40,7 +40,7 @@ def test_from_the_first_answer_to_the_working_copy(
     assert workbench("diff", made).out == before.out
     stat = workbench("diff", made, "--stat").out
     assert "calc.py" in stat
-    assert "2 files, 8 lines more, 0 lines less" in stat
+    assert "2 files, 9 lines more, 0 lines less" in stat
     assert [file["status"] for file in workbench("diff", made, "--json").json["files"]] == [
         "modified",
         "added",

@@ -20,6 +20,7 @@ from tests.e2e.faults.experiment import Finding, census, conduct
 from tests.e2e.faults.hook import Hook
 from tests.e2e.faults.laboratory import Laboratory
 from tests.e2e.faults.modes import Fault, Mode
+from tests.remotes.http import GitProcess
 
 MOST = 12
 """Renewals and commits of chores come with the clock: a slow machine reaches them again and again."""
@@ -53,8 +54,8 @@ def main() -> int:
 
 
 def _conduct_all(url: str, folder: Path, options: argparse.Namespace) -> int:
-    with Hook(folder / "received") as hook:
-        return _conduct_in(Laboratory(url, folder, hook.url), hook.folder, options)
+    with Hook(folder / "received") as hook, GitProcess(folder / "remotes") as remote:
+        return _conduct_in(Laboratory(url, folder, hook.url, remote.root, remote.host), hook.folder, options)
 
 
 def _conduct_in(laboratory: Laboratory, received: Path, options: argparse.Namespace) -> int:

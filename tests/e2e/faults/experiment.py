@@ -15,16 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app import failpoints
-from app.pipelines import invariants
+from app.pipelines import invariants, pushing
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.service import is_finished
-from app.services import open_services
-from app.tables import Outcome
+from app.services import Services, open_services
+from app.tables import Outcome, Pipeline, PushState
 from app.worker import Worker
 from tests.db.repositories import Person, tree_digest
 from tests.e2e.faults.hook import keys
 from tests.e2e.faults.laboratory import LEASE_S, Bench, Laboratory
 from tests.e2e.faults.modes import Census, Fault, Mode, Trap
+from tests.remotes.http import refs
 
 LIMIT_S = 120.0
 
@@ -126,8 +127,20 @@ async def _look(bench: Bench, fault: Fault, sent: list[str]) -> Finding:
             run.state == "succeeded" and len(set(sent)) != 1
         ):
             found.append(f"the receiver saw the keys {sent}, and {len(intended)} were intended")
+        found += await _pushed(services, bench, fault, run)
         code = run.error["code"] if run.error else None
         return Finding(fault, run.state, code, row[0] if row else 0, len(sent), tuple(found))
+
+
+async def _pushed(services: Services, bench: Bench, fault: Fault, run: Pipeline) -> list[str]:
+    """The remote has the run's commit and its own branch; only an effect that raised may leave it out."""
+    async with services.database.transaction() as session:
+        row = (await pushing.of_runs(session, [run.id])).get(run.id)
+    there = {name: commit for name, commit in refs(bench.remote).items() if name != "main"}
+    expected = {row.branch: row.commit} if row is not None and row.state == PushState.PUSHED else {}
+    if run.state != "succeeded" or (fault.mode is Mode.RAISE and there in ({}, expected)):
+        return []
+    return [] if there == expected != {} else [f"the remote has {there}, and {expected} was pushed"]
 
 
 def _fork(act: Callable[[], None]) -> int:

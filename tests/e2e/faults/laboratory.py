@@ -21,6 +21,7 @@ from app.pipelines.phases.kind import PhaseKind
 from app.services import RECORDED_PROFILE, Services, git_access, open_services
 from app.settings import Settings
 from tests.db.software import SHOUT, Shop, Team, code
+from tests.remotes.http import TOKEN, USER, bare
 
 LEASE_S = 1.0
 DEFINITION = "announced"
@@ -60,6 +61,8 @@ class Bench:
     canary: Path
     name: str
     """The receiver knows it by this."""
+    remote: Path
+    """The bare repository that its runs are pushed to."""
 
     def kinds(self, services: Services) -> dict[str, PhaseKind]:
         shop = Shop.__new__(Shop)
@@ -71,8 +74,10 @@ class Bench:
 class Laboratory:
     """Makes benches. Its databases are gone with the server."""
 
-    def __init__(self, server_url: str, folder: Path, hook_url: str) -> None:
-        """What the runs send goes to the hook."""
+    def __init__(self, server_url: str, folder: Path, hook_url: str, remotes: Path, remote_host: str) -> None:
+        """What the runs send goes to the hook, and their branches to repositories below `remotes`."""
+        self._remotes = remotes
+        self._remote_host = remote_host
         self._server_url = server_url
         self._hook_url = hook_url
         self._folder = folder
@@ -96,10 +101,14 @@ class Laboratory:
         shutil.copytree(self._folder / "model" / "canary", home / "canary")
         settings = self._settings(database, home / "state")
         with psycopg.connect(self._url(database), autocommit=True) as connection:
-            connection.execute("UPDATE projects SET path = %s", (str(home / "the shop"),))
+            push_to = f"http://{self._remote_host}/{name}.git"
+            connection.execute(
+                "UPDATE projects SET path = %s, push_to = %s", (str(home / "the shop"), push_to)
+            )
             to = "UPDATE destinations SET config = jsonb_set(config, '{url}', to_jsonb(%s::text))"
             connection.execute(to, (f"{self._hook_url}/{name}",))
-        return Bench(settings, self._run, home / "the shop", home / "canary", name)
+        remote = bare(self._remotes, f"{name}.git", copied_from=home / "the shop")
+        return Bench(settings, self._run, home / "the shop", home / "canary", name, remote)
 
     def drop(self, bench: Bench) -> None:
         name = make_url(self._url_of(bench)).database
@@ -131,7 +140,15 @@ class Laboratory:
 
     def _settings(self, database: str, state: Path) -> Settings:
         state.mkdir(mode=0o711)
-        return Settings(database_url=self._url(database), state_dir=state, lease_s=LEASE_S, _env_file=None)
+        return Settings(
+            database_url=self._url(database),
+            state_dir=state,
+            lease_s=LEASE_S,
+            git_username=USER,
+            git_token=TOKEN,
+            git_token_host=self._remote_host,
+            _env_file=None,
+        )
 
     def _url(self, database: str) -> str:
         return make_url(self._server_url).set(database=database).render_as_string(hide_password=False)

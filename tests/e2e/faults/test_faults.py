@@ -16,6 +16,7 @@ CHOICE = (
     "git.commit-tree:1:zombie",  # two workers commit
     "git.update-ref:1:after",  # the branch is there, and nobody wrote it down
     "git.update-ref:1:raise",
+    "git.push:1:after",  # the remote has it, and nobody wrote it down
     "delivery.send:1:after",  # it has arrived, and nobody wrote it down
 )
 LIMIT_S = 400

@@ -23,10 +23,10 @@ def test_software_small_is_developer_test_qa_commit(seeds):
 
 
 @BOTH
-def test_failing_tests_and_a_rejection_go_back_to_the_developer_three_times(name, seeds):
+def test_failing_tests_a_rejection_and_a_moved_base_go_back_to_the_developer_so_often(name, seeds):
     back = {p.name: (p.on_reject, p.max_rework) for p in seeds.definitions[name].phases if p.on_reject}
 
-    assert back == {"test": ("developer", 3), "qa": ("developer", 3)}
+    assert back == {"test": ("developer", 3), "qa": ("developer", 3), "commit": ("developer", 2)}
 
 
 @BOTH
