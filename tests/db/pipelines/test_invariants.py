@@ -55,6 +55,13 @@ async def test_a_run_under_way_and_one_whose_worker_died_break_none(engine: Engi
     ("invariant", "statements"),
     [
         ("one end", ["UPDATE events SET kind = 'cancelled' WHERE kind = 'succeeded'"]),
+        (
+            "pushed as committed",
+            [
+                'INSERT INTO pushes (pipeline_id, url, branch, "commit", state, attempts) '
+                "SELECT id, 'https://host/r', 'main', 'c', 'pushed', 1 FROM pipelines LIMIT 1"
+            ],
+        ),
         ("one end", ["UPDATE events SET kind = 'succeeded' WHERE seq = 2"]),
         ("one end", ["UPDATE pipelines SET state = 'paused', finished_at = NULL"]),
         ("nobody is forgotten", ["UPDATE pipelines SET state = 'running', finished_at = NULL"]),
