@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     files = [str(path) for path in sorted(TESTS.rglob("test_*.py")) if _is_marked(path)]
     wanted = [one for one in arguments if one != "--cases"]
     code = pytest.main(["-m", "abuse", "--dist=loadfile", *wanted, *files], plugins=[tally])
-    console = Console()
+    console = Console(width=140)
     console.print(_by_group(tally))
     console.print(_by_case(tally) if "--cases" in arguments else "", end="")
     unshown = [case.number for group in GROUPS for case in group.cases if not _is_accounted(case, tally)]
@@ -56,7 +57,8 @@ def _is_accounted(case: Case, tally: Tally) -> bool:
 
 
 def _by_group(tally: Tally) -> Table:
-    table = Table("group", "cases", "shown", "without a guard", "attempts", "held", "broken", "skipped")
+    names = ("group", "cases", "shown", "without a test", "attempts", "held", "broken", "skipped")
+    table = Table(*names, box=box.MARKDOWN)
     for group in (*GROUPS, Group("all", tuple(case for one in GROUPS for case in one.cases))):
         counts = tally.of(group.cases)
         shown = sum(case.number in tally.outcomes for case in group.cases)
@@ -67,7 +69,7 @@ def _by_group(tally: Tally) -> Table:
 
 
 def _by_case(tally: Tally) -> Table:
-    table = Table("case", "tried", "must happen", "held")
+    table = Table("case", "tried", "must happen", "held", box=box.MARKDOWN)
     for case in (case for group in GROUPS for case in group.cases):
         counts = tally.of([case])
         held = case.absent or f"{counts['passed']} of {counts.total()}"

@@ -73,7 +73,11 @@ ANSWERS = _cases(
     ("unknown fields, wrong types", "refused by the schema"),
     ("prose around it, two objects, cut off", "refused or asked again, never a part of it"),
     ("a body without end from a provider", "left at a bound"),
-    ("secrets that the model repeats", "", "nothing looks for secrets in answers; runs are given none"),
+    (
+        "secrets that the model repeats",
+        "redacted",
+        "nothing looks for secrets in answers; runs get none",
+    ),
     ("markup and links in texts of an artifact", "read as text; nosniff and a policy on every answer"),
 )
 API = _cases(
@@ -93,10 +97,10 @@ API = _cases(
     ("a preflight", "no header that allows it"),
     ("a frame", "frame-ancestors 'none'"),
     ("SQL, wildcards and NUL in texts and filters", "bound or refused; every row is still there"),
-    ("patterns that take long", "", "no route takes a pattern or a text to search for"),
+    ("patterns that take long", "bounded", "no route takes a pattern or a text to search for"),
     ("what a role may not reach", "403"),
     ("the same key twice at once", "one run"),
-    ("1,000 guesses of a token", "", "no rate limit; a token has 256 random bits"),
+    ("1,000 guesses of a token", "slowed down", "no rate limit; a token has 256 random bits"),
     ("fields that are not the caller's to set", "422"),
     ("cron lines and zones that make no sense", "422"),
     ("odd ids and page sizes", "404 or 422"),

@@ -132,23 +132,25 @@ async def test_a_body_that_does_not_say_it_is_json_gets_415(api: httpx.AsyncClie
     assert is_problem(sent, 415, "not_json")
 
 
-@pytest.mark.abuse(32, 33, 34, 36)
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"epic_description": "a\\u0000b"}',
-        b'{"epic_description": "\\ud800"}',
-        b'{"epic_description": "\xff"}',
-        b'{"epic_description": "a", "epic_description": "b"}',
-        b'{"epic_description": NaN}',
-        b"{" * 100_000,
-        b'{"epic_description": "a"',
-        b"[]",
-        b"null",
-        b'"epic"',
-        b'{"epic_description": "' + b"a" * 100_000 + b'", "x": 1e999}',
-    ],
-)
+TWO_WAYS = [
+    pytest.param(body, marks=pytest.mark.abuse(case))
+    for case, body in (
+        (36, b'{"epic_description": "a\\u0000b"}'),
+        (36, b'{"epic_description": "\\ud800"}'),
+        (36, b'{"epic_description": "\xff"}'),
+        (34, b'{"epic_description": "a", "epic_description": "b"}'),
+        (33, b'{"epic_description": NaN}'),
+        (32, b"{" * 100_000),
+        (39, b'{"epic_description": "a"'),
+        (38, b"[]"),
+        (38, b"null"),
+        (38, b'"epic"'),
+        (33, b'{"epic_description": "' + b"a" * 100_000 + b'", "x": 1e999}'),
+    )
+]
+
+
+@pytest.mark.parametrize("body", TWO_WAYS)
 async def test_a_body_that_could_be_read_two_ways_is_refused(api: httpx.AsyncClient, body: bytes) -> None:
     assert is_problem(await api.post("/pipelines", content=body, headers=JSON), 422, "invalid")
 

@@ -22,7 +22,7 @@ OTHER = {"tests/conftest.py": "import os\n"}
 
 @dataclass
 class Lane:
-    """A lane whose developer may write `conftest.py` and CI files, once somebody agrees."""
+    """A lane whose developer may write three control files, once somebody agrees."""
 
     shop: Shop
 
@@ -65,7 +65,7 @@ async def lane(shop: Shop) -> Lane:
 
 
 async def permit(shop: Shop, **limits: object) -> None:
-    """The definition permits two control files; the project, none."""
+    """The definition permits three control files; the project, none."""
     services = shop.services
     await projects.save(
         services.database, ProjectDraft(name="shop", path=str(shop.person.path), python=sys.executable)
@@ -75,14 +75,14 @@ async def permit(shop: Shop, **limits: object) -> None:
         developer = tiny.phases[0]
         changed = developer.model_copy(
             update={
-                "permits": ("conftest.py", ".github/workflows/ci.yml"),
+                "permits": ("conftest.py", ".github/workflows/ci.yml", ".gitattributes"),
                 "limits": developer.limits.model_copy(update=limits),
             }
         )
         await definitions.save_phase(session, "tiny", "developer", changed, services.kinds)
 
 
-@pytest.mark.abuse(7, 8, 9)
+@pytest.mark.abuse(9)
 async def test_a_control_file_is_committed_once_a_person_approved_it_and_nothing_is_paid_twice(
     lane: Lane,
 ) -> None:
@@ -102,7 +102,20 @@ async def test_a_control_file_is_committed_once_a_person_approved_it_and_nothing
     assert len(team.calls) == 1
 
 
-@pytest.mark.abuse(7, 8, 9)
+OTHERS = [
+    pytest.param(".gitattributes", marks=pytest.mark.abuse(7)),
+    pytest.param(".github/workflows/ci.yml", marks=pytest.mark.abuse(8)),
+]
+
+
+@pytest.mark.parametrize("path", OTHERS)
+async def test_what_steers_git_or_ci_waits_in_the_same_way(lane: Lane, path: str) -> None:
+    run = await lane.walk(Team(developer=[code({**SHOUT, path: "# nothing\n"})]))
+    assert [file["path"] for file in (await lane.open(run)).details["files"]] == [path]
+    assert not lane.shop.workspace(run).joinpath(path).exists()
+
+
+@pytest.mark.abuse(9)
 async def test_what_permits_nothing_asks_nobody_and_refuses(shop: Shop) -> None:
     run = await Lane(shop).walk(Team(developer=[code({**SHOUT, **CONFTEST})]))
     assert run.error is not None
@@ -110,7 +123,7 @@ async def test_what_permits_nothing_asks_nobody_and_refuses(shop: Shop) -> None:
     assert await Lane(shop).waits(run) == []
 
 
-@pytest.mark.abuse(7, 8, 9)
+@pytest.mark.abuse(9)
 async def test_the_projects_own_permission_needs_the_approval_too(shop: Shop) -> None:
     draft = ProjectDraft(
         name="shop", path=str(shop.person.path), python=sys.executable, permitted_paths=("conftest.py",)
@@ -218,7 +231,7 @@ async def test_a_change_of_a_third_of_the_repository_waits_for_an_approval_of_al
     assert (await lane.walk(team, run)).state == "succeeded"
 
 
-@pytest.mark.abuse(7, 8, 9, 20)
+@pytest.mark.abuse(9, 20)
 async def test_a_change_that_can_not_be_shown_whole_is_refused_not_asked_for(lane: Lane) -> None:
     long = {"tests/conftest.py": "# padding\n" * 5_001}
     run = await lane.walk(Team(developer=[code({**SHOUT, **long}), code({**SHOUT, **long})]))
@@ -239,7 +252,7 @@ async def test_what_will_change_is_an_event_before_it_is_written(lane: Lane) -> 
     ]
 
 
-@pytest.mark.abuse(7, 8, 9)
+@pytest.mark.abuse(9)
 async def test_nobodys_silence_is_a_yes(shop: Shop) -> None:
     await permit(shop, reasks=0, wait_s=0.001, on_deadline="grant")
     lane = Lane(shop)
