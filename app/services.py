@@ -55,6 +55,7 @@ from app.usage.budget import defaults_of
 from app.usage.prices import PriceBook
 from app.usage.recorder import UsageRecorder
 from app.workspace.access import GitAccess
+from app.workspace.sandbox.configured import configured
 from app.workspace.sandbox.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,8 @@ class Services:
         path = await asyncio.to_thread(
             create_sample_repository, self.settings.state_dir / "demo" / "orders service"
         )
-        await projects.provide(self.database, ProjectDraft(name=SAMPLE_PROJECT, path=str(path)))
+        draft = ProjectDraft(name=SAMPLE_PROJECT, path=str(path), python=sys.executable)
+        await projects.provide(self.database, draft)  # it needs nothing that does not come with the service
         return path
 
     async def register_self(self) -> Project | None:
@@ -128,7 +130,7 @@ async def open_services(settings: Settings, sandbox: Sandbox | None = None) -> A
         database = Database(url, pool_size=max(10, settings.worker_concurrency))
         stack.push_async_callback(database.close)
         await database.migrate()
-        services = await _wire(settings, database, sandbox or Sandbox(), stack)
+        services = await _wire(settings, database, sandbox or configured(settings), stack)
         if settings.demo:
             await services.register_sample()
         yield services
@@ -171,7 +173,6 @@ async def _wire(settings: Settings, database: Database, sandbox: Sandbox, stack:
         renderer=renderer,
         sandbox=sandbox,
         state_dir=settings.state_dir,
-        python=Path(sys.executable),
         demo_digests=file_digests(),
         access=git_access(settings),
         own_port=settings.port,

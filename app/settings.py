@@ -24,6 +24,7 @@ SCRIPTS_ONLY = GIVEN_TO_COMMANDS | {
     f"{PREFIX}PYTHON",
     f"{PREFIX}TEST_DATABASE_URL",
     f"{PREFIX}IN_SANDBOX",
+    f"{PREFIX}ENVIRONMENT",
 }
 """Variables that are not read by the service: by scripts, tests, the sandbox and commands."""
 ENV_FILE = ROOT / ".env"
@@ -161,6 +162,12 @@ class Settings(BaseSettings):
     """Socket of the ssh agent."""
     git_timeout_s: float = Field(120.0, gt=0)
     """Deadline of a git command that talks to a remote, in seconds."""
+    sandbox_mode: Literal["bwrap", "external", "sandbox-exec"] = "bwrap"
+    """What commands of projects are shut in by. There is no value for nothing at all."""
+    sandbox_command: str = ""
+    """Mode `external`: the program and its arguments that each command is put behind."""
+    sandbox_concurrency: int = Field(2, ge=1, le=64)
+    """How many commands of projects run at once in one process."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What the log shows."""
 

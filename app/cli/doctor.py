@@ -45,7 +45,7 @@ async def _examine(findings: AsyncIterator[Finding], *, as_json: bool) -> Exit:
 async def _checks(settings: Settings) -> AsyncIterator[Finding]:
     yield machine.python()
     yield await machine.git()
-    async for finding in machine.sandbox():
+    async for finding in machine.sandbox(settings):
         yield finding
     yield state.folder(settings)
     yield state.disk(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from app.pipelines.pull_request import NAME as PULL_REQUEST
 from app.services import SAMPLE_PROJECT
 from app.tables import Project, PushState, State
 from app.usage.reports import Bill
+from app.workspace.environment import own_python
 
 STYLES = {"A": "green", "M": "yellow", "D": "red"}
 
@@ -156,9 +156,9 @@ def _warnings(console: Console, view: RunView) -> None:
         say(
             console,
             ("The tests ran WITHOUT a sandbox.", "bold yellow"),
-            " Only the shipped demo may do that;",
+            " Only the shipped demo may do that unasked;",
         )
-        say(console, "your own repositories need one: ", command("doctor"), " says what is missing.")
+        say(console, "your own repositories should have one: ", command("doctor"), " says what is missing.")
 
 
 def _next(console: Console, view: RunView) -> None:
@@ -201,7 +201,7 @@ def _by_hand(view: RunView, git: str) -> str:
     assert view.project is not None  # noqa: S101 - asked by the caller
     assert view.commit is not None  # noqa: S101
     folder = shlex.quote(str(Path(tempfile.gettempdir()) / f"workbench-{short(view)}"))
-    python = view.project.python or sys.executable
+    python = view.project.python or str(own_python(Path(view.project.path)) or "python3")
     words = [str(word) for word in view.project.test_command]
     argv = [word.replace("{python}", python) for word in words if "{junit}" not in word]
     return (

@@ -67,6 +67,27 @@ TestCommand = Annotated[
 ]
 
 
+def _accept(given: bool) -> None:
+    """Only here, so that nothing but the command line can switch the sandbox off."""
+    if given:
+        from app.cli.output import say, stderr
+        from app.workspace.sandbox import consent
+
+        consent.give()
+        warning = "WARNING: there is NO sandbox. What a model writes runs with all your rights."
+        say(stderr(), (warning, "bold red"))
+
+
+Unsandboxed = Annotated[
+    bool,
+    typer.Option(
+        "--i-accept-unsandboxed-execution",
+        callback=_accept,
+        help="Run commands of projects with NO sandbox: what a model wrote gets all your rights.",
+    ),
+]
+
+
 def leave(code: int) -> None:
     """End the command with this exit code."""
     raise typer.Exit(int(code))

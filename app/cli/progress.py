@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from app.cli.lines import columns, duration, finished
-from app.cli.output import emit, line
+from app.cli.output import emit, line, one_line
 from app.cli.telling import told
 from app.cli.view import PhaseView, RunView
 from app.tables import Event, Outcome
@@ -65,8 +65,16 @@ class Progress:
             emit(self._console, part)
 
     def _tell(self, event: Event) -> None:
+        if event.kind == "output":
+            self._heard(event)
         if parts := told(event):
             self._console.print(line("    ", *parts))
+
+    def _heard(self, event: Event) -> None:
+        """Only the line that moves shows it; the end of the output is in the results."""
+        if self._work:
+            lines = str(event.data.get("text", "")).splitlines()
+            self._work.said = one_line(lines[-1], 200) if lines else ""
 
     def _now(self, phase: PhaseView | None) -> None:
         if phase is None:
@@ -81,9 +89,9 @@ class Progress:
     def _beat(self, work: _AtWork) -> None:
         if work.seconds >= work.mentioned + HEARTBEAT_S:
             work.mentioned = work.seconds
-            self._console.print(
-                line(f"  {work.phase.row.phase}: at work for {duration(work.seconds)}"), soft_wrap=True
-            )
+            said = f": {work.said}" if work.said else ""
+            text = f"  {work.phase.row.phase}: at work for {duration(work.seconds)}{said}"
+            self._console.print(line(text), soft_wrap=True)
 
 
 class _AtWork:
@@ -92,6 +100,8 @@ class _AtWork:
     def __init__(self, phase: PhaseView) -> None:
         self.phase = phase
         self.mentioned = 0.0
+        self.said = ""
+        """What the command of the phase said last."""
         self._since = time.monotonic()
         self._spinner = Spinner("dots", style="cyan")
 
@@ -102,7 +112,9 @@ class _AtWork:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         row = self.phase.row
         outcome = Text("at work", style="cyan")
-        yield columns(self._spinner, row.phase, row.round, outcome, self.seconds, "", self._asked())
+        yield columns(
+            self._spinner, row.phase, row.round, outcome, self.seconds, "", self.said or self._asked()
+        )
 
     def _asked(self) -> str:
         """Who is asked, while a model is at work."""

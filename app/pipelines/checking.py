@@ -12,13 +12,16 @@ from sqlalchemy import select
 from app.db import Database
 from app.errors import Invalid
 from app.pipelines import gates
+from app.pipelines.environments import declared
 from app.tables import Project
 from app.workspace.checkout import checkout
 from app.workspace.copying import copy_working_tree
+from app.workspace.environment import Environment
 from app.workspace.gates import run_gates
 from app.workspace.gates.gate import Bench, GateResult, GateSpec
 from app.workspace.repository import LINK, SUBMODULE, head_commit, open_repository, tracked_files
-from app.workspace.sandbox.limits import Limits, SandboxLimits
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.project_limits import SandboxLimits
 from app.workspace.sandbox.sandbox import Sandbox
 
 WALL_S = 600.0
@@ -79,5 +82,6 @@ async def _found(
 
 def _bench(project: Project | None, sandbox: Sandbox, python: Path) -> Bench:
     own = SandboxLimits.model_validate(project.sandbox if project else {})
-    chosen = Path(project.python) if project and project.python else python
-    return Bench(sandbox, own.over(Limits(wall_s=WALL_S)), chosen)
+    found = (declared(project) if project else None) or Environment(python)
+    limits = own.over(Limits(wall_s=WALL_S))
+    return Bench(sandbox, limits, found.python, found.variables, found.access)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import Conflict, Invalid
-from app.pipelines import projects
+from app.pipelines import environments, projects
 from app.pipelines.configuration import DEFAULT_POLICY, ConfigurationLoader
 from app.pipelines.phases.commit import BRANCH_FOLDER
 from app.pipelines.snapshot import Policy, Snapshot
@@ -64,6 +65,8 @@ async def pin(
     async with database.transaction() as session:
         snapshot = await loader.load(session, definition, profile, policy)
         chosen = await _project(session, snapshot, project)
+    if chosen is not None and any(phase.kind == "tests" for phase in snapshot.phases):
+        await asyncio.to_thread(environments.check, chosen)  # before anything is paid for
     return Pinned(snapshot, chosen.id if chosen else None, await _base_commit(chosen))
 
 

@@ -16,7 +16,7 @@ from app.db import Database
 from app.errors import Conflict, Invalid, unknown
 from app.tables import MovedBase, Pipeline, Project, TestAdapter
 from app.workspace.repository import head_commit, open_repository
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 DEFAULT_TEST_COMMAND = ("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}")
 SELF = "self"

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.pipelines.environments import Environments
 from app.pipelines.project import ProjectSpec
+from app.workspace.environment import Environment
 from app.workspace.files import SourceFile
 from app.workspace.gates import run_gates
 from app.workspace.gates.gate import FINDINGS, Bench, GateResult, GateSpec
 from app.workspace.repository import Repository
-from app.workspace.sandbox.execution import Command, Execution, SandboxUnavailable
-from app.workspace.sandbox.limits import Limits, SandboxLimits
+from app.workspace.sandbox.execution import Execution, SandboxUnavailable
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.output import OnOutput
+from app.workspace.sandbox.project_limits import SandboxLimits
 from app.workspace.sandbox.sandbox import Sandbox
 from app.workspace.sandbox.unsandboxed import NotTheDemo, run_unsandboxed
 from app.workspace.sandbox.verdict import Verdict, judge
 from app.workspace.workspace import rebuild
+
+Progress = Callable[[str, Any], Awaitable[None]]
+"""Writes an event of the run: kind and data."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,21 @@ class TestJob:
     """Beside those of the project."""
     permitted: frozenset[str] = frozenset()
     """Control files that the run may have written, beside those that the project permits."""
+    permissions: frozenset[str] = frozenset()
+    """What a person has permitted the run."""
+    progress: Progress | None = None
+    """Hears the last lines of what runs, as events `output`."""
+
+    def hearing(self, what: str) -> OnOutput | None:
+        """Tells the run what `what` says while it runs."""
+        progress = self.progress
+        if progress is None:
+            return None
+
+        async def tell(lines: str) -> None:
+            await progress("output", {"of": what, "text": lines})
+
+        return tell
 
 
 @dataclass(frozen=True)
@@ -80,13 +102,19 @@ class TestBench:
 
     __test__ = False
 
-    def __init__(self, sandbox: Sandbox, python: Path, demo_digests: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, environments: Environments, demo_digests: Mapping[str, Collection[str]]
+    ) -> None:
         self._sandbox = sandbox
-        self._python = python
+        self._environments = environments
         self._demo_digests = demo_digests
 
     async def test(self, job: TestJob) -> Tested:
-        """Raises `SandboxUnavailable`, `UnsafePath` for a file that is protected by now."""
+        """Raises `SandboxUnavailable`, `UnsafePath` for a file that is protected by now, and what
+        `Environments.of` raises."""
+        environment = await self._environments.of(
+            job.project, job.repository, job.base_commit, job.permissions, job.hearing("setup")
+        )
         await rebuild(
             job.repository,
             job.base_commit,
@@ -95,25 +123,31 @@ class TestBench:
             protected=job.project.protected_paths,
             permitted=job.permitted.union(job.project.permitted_paths),
         )
-        gates = await self._gates(job)
+        gates = await self._gates(job, environment)
         if any(gate.outcome != "passed" for gate in gates):
             return Tested(_stopped(gates), gates)
-        execution = await self._execute(job)
+        execution = await self._execute(job, environment)
         verdict = await asyncio.to_thread(judge, execution)
         return Tested(verdict, gates, execution.unsandboxed)
 
-    async def _gates(self, job: TestJob) -> tuple[GateResult, ...]:
+    async def _gates(self, job: TestJob, environment: Environment) -> tuple[GateResult, ...]:
         # a name that both have runs once, as the project has it now
         specs = tuple({gate.name: gate for gate in (*job.gates, *job.project.gates)}.values())
         changed = [file.path for file in job.files]
-        bench = Bench(self._sandbox, self._limits(job), self._interpreter(job.project))
+        bench = Bench(
+            self._sandbox,
+            self._limits(job),
+            environment.python,
+            environment.variables,
+            environment.access,
+        )
         return await run_gates(specs, job.folder, changed, bench)
 
-    async def _execute(self, job: TestJob) -> Execution:
-        command = Command(job.project.test_command, python=self._interpreter(job.project))
+    async def _execute(self, job: TestJob, environment: Environment) -> Execution:
+        command = environment.command(job.project.test_command)
         limits = self._limits(job)
         try:
-            return await self._sandbox.run(job.folder, command, limits)
+            return await self._sandbox.run(job.folder, command, limits, job.hearing("test"))
         except SandboxUnavailable as missing:
             try:
                 return await run_unsandboxed(job.folder, command, limits, self._demo_digests)
@@ -122,9 +156,6 @@ class TestBench:
 
     def _limits(self, job: TestJob) -> Limits:
         return SandboxLimits.model_validate(job.project.sandbox).over(Limits(wall_s=job.wall_s))
-
-    def _interpreter(self, project: ProjectSpec) -> Path:
-        return Path(project.python) if project.python else self._python
 
 
 def _stopped(gates: Sequence[GateResult]) -> Verdict:

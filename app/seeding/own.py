@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.pipelines.projects import SELF, ProjectDraft
 from app.settings import ROOT
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 TEST_COMMAND = (
     *("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}"),

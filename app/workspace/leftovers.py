@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-TEMPORARY = re.compile(r"workbench-(probes|demo|index|outbox|merge)-[a-z0-9_]{8}")
+TEMPORARY = re.compile(r"workbench-(probes|demo|index|outbox|merge|run)-[a-z0-9_]{8}")
 """Temporary folders of the service; each is gone with its block, unless the process was killed in it."""
 
 

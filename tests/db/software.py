@@ -172,7 +172,7 @@ class Shop:
 
     async def change(self, **changes: Any) -> None:
         """Register the project with these fields."""
-        draft = ProjectDraft.model_validate({"name": "shop", "path": str(self.person.path), **changes})
+        draft = ProjectDraft.model_validate({"name": "shop", "path": str(self.person.path), "python": sys.executable, **changes})
         await projects.save(self.services.database, draft)
 
     async def register(self) -> None:
@@ -204,7 +204,6 @@ class Shop:
             renderer=services.renderer,
             sandbox=services.sandbox,
             state_dir=services.settings.state_dir,
-            python=Path(sys.executable),
             demo_digests={},
             access=self.access,
         )

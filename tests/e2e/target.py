@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from app.db import Database
@@ -73,7 +74,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 async def furnish(services: Services, person: Person, *, timeout_s: int) -> Pinned:
     """The project, and a model that may take so long; gives what runs on them are made of."""
-    draft = ProjectDraft(name="target", path=str(person.path), test_command=TEST)
+    draft = ProjectDraft(name="target", path=str(person.path), test_command=TEST, python=sys.executable)
     await projects.save(services.database, draft)
     async with services.database.transaction() as session:
         await change_profile(session, "lmstudio", ProfileChange(timeout_s=timeout_s))

@@ -11,8 +11,14 @@ from collections.abc import AsyncIterator
 
 from app.cli.checks.finding import Finding, fail, ok
 from app.errors import WorkbenchError
-from app.workspace.sandbox.sandbox import Sandbox
+from app.settings import Settings
+from app.workspace.sandbox.configured import configured
 
+REMEDIES = {
+    "bwrap": "install bubblewrap, for example: apt-get install bubblewrap",
+    "external": "put right WORKBENCH_SANDBOX_COMMAND; docs/sandbox.md says what it has to hold",
+    "sandbox-exec": "use the mode bwrap on Linux",
+}
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 31)
 """The first that knows `rev-parse --path-format`."""
@@ -38,18 +44,18 @@ async def git() -> Finding:
     return ok("git", said.removeprefix("git version "))
 
 
-async def sandbox() -> AsyncIterator[Finding]:
+async def sandbox(settings: Settings) -> AsyncIterator[Finding]:
     """The walls, tried from inside. Without them only the shipped demo may be tested."""
     remedy = (
         "the test phase refuses to run without it (the demo may); allow user namespaces, or use another host"
     )
     try:
-        tested = await Sandbox().self_test()
+        tested = await configured(settings).self_test()
     except WorkbenchError as error:
-        yield fail("sandbox", error.message, "install bubblewrap, for example: apt-get install bubblewrap")
+        yield fail("sandbox", error.message, REMEDIES[settings.sandbox_mode])
         return
     if tested.ok:
-        yield ok("sandbox", f"{tested.mode}: all {len(tested.probes)} probes passed")
+        yield ok("sandbox", tested.summary())
         return
     for probe in tested.failed():
         yield fail(f"sandbox {probe.name}", probe.detail, remedy)

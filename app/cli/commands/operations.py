@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Json, leave
+from app.cli.options import Json, Unsandboxed, leave
 
 
 def serve(
@@ -19,6 +19,7 @@ def serve(
             "--port", min=0, max=65535, help="Port; 0: any free one.", show_default="WORKBENCH_PORT"
         ),
     ] = None,
+    unsandboxed: Unsandboxed = False,
 ) -> None:
     """Serve the API with one worker."""
     from app.cli import serving
@@ -26,7 +27,7 @@ def serve(
     serving.serve(host, port)
 
 
-def worker() -> None:
+def worker(unsandboxed: Unsandboxed = False) -> None:
     """Work on queued runs until SIGTERM or Ctrl-C; the phase under way is ended first."""
     from app.cli import serving
 

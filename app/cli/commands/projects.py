@@ -20,6 +20,16 @@ def list_projects(as_json: Json = False) -> None:
     registering.list_projects(as_json=as_json)
 
 
+@group.command("setup")
+def set_up(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],
+) -> None:
+    """Run the set-up command of a project now, for the manifests of its branch; that permits it."""
+    from app.cli import setting_up
+
+    setting_up.set_up(name)
+
+
 @group.command("add")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],

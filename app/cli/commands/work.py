@@ -15,6 +15,7 @@ from app.cli.options import (
     Profile,
     Python,
     TestCommand,
+    Unsandboxed,
     leave,
 )
 
@@ -47,6 +48,7 @@ def run(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with this run instead of a new one.")
     ] = None,
+    unsandboxed: Unsandboxed = False,
     as_json: Json = False,
 ) -> None:
     """Turn an epic into a tested commit on a branch of its own.

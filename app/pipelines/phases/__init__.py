@@ -11,6 +11,7 @@ from pathlib import Path
 from app.db import Database
 from app.llm.caller import LLMCaller
 from app.pipelines.deliveries.sender import Sender
+from app.pipelines.environments import Environments
 from app.pipelines.phases.approval import ApprovalPhase
 from app.pipelines.phases.browser import BrowserPhase
 from app.pipelines.phases.command import CommandPhase
@@ -40,8 +41,6 @@ class Tools:
     renderer: Renderer
     sandbox: Sandbox
     state_dir: Path
-    python: Path
-    """Interpreter for tests of projects that name none."""
     demo_digests: Mapping[str, Collection[str]]
     """SHA-256 by path of the shipped demo's files, the only ones that may run without a sandbox."""
     own_port: int = 8000
@@ -51,13 +50,17 @@ class Tools:
 
     @property
     def bench(self) -> TestBench:
-        return TestBench(self.sandbox, self.python, self.demo_digests)
+        return TestBench(self.sandbox, self.environments, self.demo_digests)
+
+    @property
+    def environments(self) -> Environments:
+        return Environments(self.sandbox, self.state_dir)
 
 
 KINDS: dict[str, Callable[[Tools], PhaseKind]] = {
     "approval": lambda tools: ApprovalPhase(),
     "browser": lambda tools: BrowserPhase(tools.sandbox, tools.state_dir, tools.database),
-    "command": lambda tools: CommandPhase(tools.sandbox, tools.state_dir, tools.python),
+    "command": lambda tools: CommandPhase(tools.sandbox, tools.state_dir, tools.environments),
     "commit": lambda tools: CommitPhase(
         tools.database, tools.renderer, tools.state_dir, tools.bench, Pusher(tools.database, tools.access)
     ),

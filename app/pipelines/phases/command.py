@@ -8,11 +8,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Invalid
+from app.pipelines.environments import Environments
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.place import lacking, place_of
+from app.pipelines.phases.setup import asking, granted
 from app.tables import Outcome
 from app.workspace import declared
-from app.workspace.sandbox.execution import Command
 from app.workspace.sandbox.output import last
 from app.workspace.sandbox.sandbox import Sandbox
 
@@ -32,17 +33,20 @@ class CommandSettings(BaseModel):
 class CommandPhase:
     """What the program writes is thrown away; how it ends is how the phase ends."""
 
-    def __init__(self, sandbox: Sandbox, state_dir: Path, python: Path) -> None:
+    def __init__(self, sandbox: Sandbox, state_dir: Path, environments: Environments) -> None:
         self._sandbox = sandbox
         self._state_dir = state_dir
-        self._python = python
+        self._environments = environments
 
     async def run(self, context: PhaseContext) -> PhaseResult:
         """Rejected with the end of the output. Raises `SandboxUnavailable`."""
         argv = declared.read(CommandSettings, context.spec.settings).argv
         place = await place_of(context, self._state_dir)
-        command = Command(argv, place.python or self._python)
-        done = await self._sandbox.run(place.root, command, place.limits)
+        with asking(context):
+            environment = await self._environments.of(
+                place.project, place.repository, place.base_commit, granted(context)
+            )
+        done = await self._sandbox.run(place.root, environment.command(argv), place.limits)
         passed = done.exit_code == 0
         ended = f"exit code {done.exit_code}" if done.ended == "exit" else done.ended
         said = f"{argv[0]}: {ended}\n{last(done.output, ISSUE_BYTES)}".strip()

@@ -10,6 +10,7 @@ from app.errors import NotFound
 from app.pipelines.code import files_of
 from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.kind import PhaseContext, PhaseResult
+from app.pipelines.phases.setup import asking, granted
 from app.pipelines.project import ProjectSpec
 from app.pipelines.snapshot import PhaseSpec
 from app.pipelines.testing import TestBench, Tested, TestJob
@@ -58,7 +59,8 @@ class Lander:
                 return await _clash(context, repository, base, now, merge.clashes)
             if not merge.files:
                 return Landing(now, ())
-            tested = await self._bench.test(self._job(context, project, repository, now, merge))
+            with asking(context):
+                tested = await self._bench.test(self._job(context, project, repository, now, merge))
             await context.progress("base_moved", _told(base, now, merge, tested))
             if tested.verdict.outcome != "passed":
                 return await _failing(repository, base, now, merge, tested)
@@ -79,6 +81,8 @@ class Lander:
             wall_s=max(phase.limits.wall_s for phase in tests),
             gates=tuple(gate.spec() for phase in tests for gate in phase.gates),
             permitted=permitted_paths(project, context.snapshot.phases),
+            permissions=granted(context),
+            progress=context.progress,
         )
 
 

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from app.errors import Invalid
 from app.pipelines.code import files_of
+from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.kind import Draft, PhaseContext
 from app.pipelines.phases.repository import repository_of
-from app.workspace.sandbox.limits import Limits, SandboxLimits
+from app.pipelines.project import ProjectSpec
+from app.workspace.repository import Repository
+from app.workspace.sandbox.limits import Limits
+from app.workspace.sandbox.project_limits import SandboxLimits
 from app.workspace.workspace import rebuild, workspace_folder
 
 
@@ -21,8 +25,9 @@ class Place:
     changed: tuple[str, ...]
     """Paths that the run writes."""
     limits: Limits
-    python: Path | None
-    """The interpreter that the project names."""
+    project: ProjectSpec
+    repository: Repository
+    base_commit: str
 
 
 async def place_of(context: PhaseContext, state_dir: Path) -> Place:
@@ -32,17 +37,18 @@ async def place_of(context: PhaseContext, state_dir: Path) -> Place:
         raise Invalid(f"a phase of kind {context.spec.kind} needs a project", place=context.spec.name)
     files = files_of(context.artifacts.get("code"))
     root = workspace_folder(state_dir, str(context.pipeline_id), context.fence)
+    repository = await repository_of(project)
     await rebuild(
-        await repository_of(project),
+        repository,
         context.base_commit,
         root,
         files,
         protected=project.protected_paths,
-        permitted=frozenset(project.permitted_paths),
+        permitted=permitted_paths(project, context.snapshot.phases),
     )
     limits = SandboxLimits.model_validate(project.sandbox).over(Limits(wall_s=context.spec.limits.wall_s))
-    python = Path(project.python) if project.python else None
-    return Place(root, tuple(file.path for file in files), limits, python)
+    changed = tuple(file.path for file in files)
+    return Place(root, changed, limits, project, repository, context.base_commit)
 
 
 def lacking(draft: Draft, schema: str) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.settings import NoSettings, faults_of
+from app.pipelines.phases.setup import asking, granted
 from app.pipelines.testing import TestBench, TestJob
 from app.tables import Outcome
 from app.workspace.workspace import workspace_folder
@@ -37,18 +38,20 @@ class TestsPhase:
         """
         if context.project is None or context.base_commit is None:
             raise Invalid("a phase of kind tests needs a project", place=context.spec.name)
-        tested = await self._bench.test(
-            TestJob(
-                repository=await repository_of(context.project),
-                base_commit=context.base_commit,
-                files=files_of(context.artifacts.get("code")),
-                folder=workspace_folder(self._state_dir, str(context.pipeline_id), context.fence),
-                project=context.project,
-                wall_s=context.spec.limits.wall_s,
-                gates=tuple(gate.spec() for gate in context.spec.gates),
-                permitted=permitted_paths(context.project, context.snapshot.phases),
-            )
+        job = TestJob(
+            repository=await repository_of(context.project),
+            base_commit=context.base_commit,
+            files=files_of(context.artifacts.get("code")),
+            folder=workspace_folder(self._state_dir, str(context.pipeline_id), context.fence),
+            project=context.project,
+            wall_s=context.spec.limits.wall_s,
+            gates=tuple(gate.spec() for gate in context.spec.gates),
+            permitted=permitted_paths(context.project, context.snapshot.phases),
+            permissions=granted(context),
+            progress=context.progress,
         )
+        with asking(context):
+            tested = await self._bench.test(job)
         attached = [one for gate in tested.gates for one in gate.attachments]
         kept = await files.keep(self._database, Lease(context.pipeline_id, context.fence), attached)
         detail: dict[str, JSON] = {"unsandboxed": tested.unsandboxed}

@@ -10,7 +10,6 @@ from app.workspace.gates import settings
 from app.workspace.gates.gate import JSON, Bench, Change, GateResult, GateSpec
 from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.tool import result_of
-from app.workspace.sandbox.execution import Command
 
 FILES = "{files}"
 
@@ -29,5 +28,5 @@ class CommandGate:
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
         argv = settings.read(CommandSettings, spec.settings).argv
         given = tuple(one for part in argv for one in (change.paths if part == FILES else (part,)))
-        execution = await bench.sandbox.run(change.root, Command(given, bench.python), bench.limits)
+        execution = await bench.sandbox.run(change.root, bench.command(given), bench.limits)
         return result_of(spec, argv[0], execution)

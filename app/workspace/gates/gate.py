@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from app.workspace.sandbox.access import Access
+from app.workspace.sandbox.execution import Command
 from app.workspace.sandbox.limits import Limits
 from app.workspace.sandbox.sandbox import Sandbox
 
@@ -100,6 +102,13 @@ class Bench:
     limits: Limits
     python: Path | None
     """The project's interpreter; None: it has none."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
+    """Both lead to what the project's set-up command made."""
+
+    def command(self, argv: Sequence[str]) -> Command:
+        """`{python}` in `argv` stands for the interpreter."""
+        return Command(tuple(argv), self.python, self.env, self.access)
 
 
 class GateKind(Protocol):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.workspace.gates.gate import Bench, Finding, GateResult, GateSpec
-from app.workspace.sandbox.execution import Command, Execution
+from app.workspace.sandbox.execution import Execution
 from app.workspace.sandbox.output import last
 
 NOT_FOUND = 127
@@ -30,7 +31,8 @@ async def run_tool(
 ) -> Execution:
     """Run `tool`, or a shell `script` that gets it as its first argument and `arguments` as the others."""
     argv = ("sh", "-c", SCRIPT + script, "sh", tool, *arguments)
-    return await bench.sandbox.run(source, Command(argv, bench.python, env or {}, over=over), bench.limits)
+    command = replace(bench.command(argv), env={**bench.env, **(env or {})}, over=over)
+    return await bench.sandbox.run(source, command, bench.limits)
 
 
 def result_of(

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
+
+OnOutput = Callable[[str], Awaitable[None]]
+"""Gets the last lines of a command that still runs."""
+TOLD_EVERY_S = 2.0
+TOLD_LINES = 5
+TOLD_BYTES = 1000
 
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -29,10 +37,25 @@ class Tail:
     def truncated(self) -> bool:
         return self.total > self._limit
 
+    def lines(self) -> str:
+        """The last few lines as printable text."""
+        text = printable(bytes(self._kept[-4 * TOLD_BYTES :]).decode("utf-8", "backslashreplace"))
+        return last("\n".join(text.rstrip().splitlines()[-TOLD_LINES:]), TOLD_BYTES)
+
     def text(self) -> str:
         """The tail as printable text, at most `limit` bytes of UTF-8."""
         start = max(0, len(self._kept) - self._limit)
         return last(printable(bytes(self._kept[start:]).decode("utf-8", "backslashreplace")), self._limit)
+
+
+async def tell(output: Tail, on_output: OnOutput, every_s: float = TOLD_EVERY_S) -> None:
+    """Hand over the last lines whenever there are new ones, and never more often than that; without end."""
+    told = 0
+    while True:
+        await asyncio.sleep(every_s)
+        if output.total > told:
+            told = output.total
+            await on_output(output.lines())
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 INNER = {"PATH", "HOME", "LANG", "LC_CTYPE", "PWD", "PYTHONDONTWRITEBYTECODE", "WORKBENCH_IN_SANDBOX"}
+INNER |= {"WORKBENCH_SANDBOX_RUN", "OLDPWD"}
 OUTER = {"PATH", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
 CALLS = {"keyctl": 250, "userfaultfd": 323, "io_uring_setup": 425}
 UNSHARE, CLONE_NEWUSER = 272, 0x10000000
@@ -30,15 +31,21 @@ def capabilities() -> str:
 
 
 def network() -> str:
-    """Any device but loopback, any way out, any UNIX socket."""
+    """Any device but loopback, any way out."""
     devices = [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
     open_ways = [name for name in devices if name != "lo"]
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
         way.connect(("192.0.2.1", 9))
         open_ways.append("route")
-    with suppress(OSError), socket.socket(socket.AF_UNIX):
-        open_ways.append("unix socket")
     return " ".join(open_ways)
+
+
+def unix_sockets() -> str:
+    try:
+        socket.socket(socket.AF_UNIX).close()
+    except OSError:
+        return ""
+    return "one was made"
 
 
 def proc_sys() -> str:
@@ -61,8 +68,13 @@ def write_outside() -> str:
     return " ".join(path for path in OUTSIDE if _opened(path, os.O_WRONLY | os.O_CREAT))
 
 
+def read_outside() -> str:
+    """The second argument is a file of the host's that only the service may read."""
+    return _opened(sys.argv[2], os.O_RDONLY)
+
+
 def processes() -> str:
-    """The limit is the second argument; a child too many must be refused."""
+    """The limit is the first argument; a child too many must be refused."""
     limit, children = int(sys.argv[1]), list[int]()
     try:
         for _ in range(2 * limit):
@@ -88,8 +100,8 @@ def user_namespaces() -> str:
 
 
 PROBES: tuple[Callable[[], str], ...] = (
-    capabilities, network, proc_sys, environment, parent_environment, write_outside, processes, seccomp,
-    user_namespaces,
+    capabilities, network, proc_sys, environment, parent_environment, write_outside, read_outside, processes,
+    seccomp, user_namespaces, unix_sockets,
 )  # fmt: skip
 
 

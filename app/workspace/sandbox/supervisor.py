@@ -9,15 +9,17 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.failpoints import failpoint
 from app.workspace.sandbox import leash
 from app.workspace.sandbox.execution import Ended, SandboxUnavailable
 from app.workspace.sandbox.leash import Leashed
 from app.workspace.sandbox.limits import RESULT_BYTES, Limits
-from app.workspace.sandbox.output import Tail
-from app.workspace.sandbox.watchdog import watch
+from app.workspace.sandbox.output import OnOutput, Tail, tell
+from app.workspace.sandbox.watchdog import kill_marked, watch
 
+MARK = "WORKBENCH_SANDBOX_RUN"
 CHUNK = 64 * 1024
 DEATH_S = 10.0
 XCPU_EXIT = 128 + signal.SIGXCPU
@@ -48,6 +50,10 @@ class Launch:
     work: str | None = None
     """The folder inside whose files are counted."""
     cwd: str = "/"
+    folder: Path | None = None
+    """The folder of the host that takes the files of the command, where there is no file system for them."""
+    mark: str | None = None
+    """Value of `MARK` in the environment of every process, by which those that left the group are found."""
 
 
 async def start(launch: Launch) -> Leashed:
@@ -62,26 +68,40 @@ async def start(launch: Launch) -> Leashed:
         raise
 
 
-async def supervise(leashed: Leashed, launch: Launch, limits: Limits) -> Finished:
-    """Wait for the end, or bring it about. Whatever happens, cancelling too, the whole tree is dead after."""
+async def supervise(
+    leashed: Leashed, launch: Launch, limits: Limits, on_output: OnOutput | None = None
+) -> Finished:
+    """Wait for the end, or bring it about. Whatever happens, cancelling too, the whole tree is dead after.
+
+    What `on_output` raises ends the run and is raised.
+    """
     process, tree = leashed.process, Tree(leashed.group)
     output, results = Tail(limits.output_bytes), Head(RESULT_BYTES + CHUNK)
     done = asyncio.create_task(_drain(process, output, results))
     guard = asyncio.create_task(_guard(process.pid, tree, launch, limits))
+    telling = [asyncio.create_task(tell(output, on_output))] if on_output else []
     try:
         with failpoint("sandbox.wait"):
-            await asyncio.wait({done, guard}, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
+            first = {done, guard, *telling}
+            await asyncio.wait(first, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
         ended: Ended = guard.result() if guard.done() else "exit" if done.done() else "timeout"
     finally:
         tree.kill()
         guard.cancel()
         try:
-            await asyncio.wait({guard})
+            for told in telling:
+                told.cancel()
+            await asyncio.wait({guard, *telling})
+            if launch.mark:
+                await asyncio.to_thread(kill_marked, f"{MARK}={launch.mark}".encode())
             await tree.gone(done)
         finally:
             tree.close()
             done.cancel()
             await leashed.end()
+    for told in telling:
+        if not told.cancelled() and (error := told.exception()):
+            raise error
     code = process.returncode if ended == "exit" else None
     if code == XCPU_EXIT:
         code, ended = None, "cpu"
@@ -168,7 +188,7 @@ async def _read(stream: asyncio.StreamReader, sink: Tail | Head) -> None:
 async def _guard(pid: int, tree: Tree, launch: Launch, limits: Limits) -> Ended:
     """Ends with the limit that was broken, and never when none was."""
     if launch.info is None:
-        return await watch(pid, limits, None)
+        return await watch(pid, limits, None, launch.folder)
     first = await _first_inside(launch.info)
     if first is None:  # bubblewrap gave up; its own end says more
         return await asyncio.Future()

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from app.workspace.sandbox.limits import Limits
 
 INTERVAL_S = 0.1
+ROUNDS = 100
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-async def watch(first: int, limits: Limits, work: str | None) -> Literal["memory", "files"]:
-    """Returns the limit that process `first` and its descendants broke; never returns while they keep it."""
+async def watch(
+    first: int, limits: Limits, work: str | None, folder: Path | None = None
+) -> Literal["memory", "files"]:
+    """Returns the limit that process `first` and its descendants broke; never returns while they keep it.
+
+    The files are those of the file system `work` inside, or those of a folder of the host.
+    """
     while True:
         if await asyncio.to_thread(resident_bytes, first) > limits.memory_bytes:
             return "memory"
         if work and files_in(Path(f"/proc/{first}/root{work}")) > limits.files:
+            return "files"
+        if folder is not None and await asyncio.to_thread(_overfull, folder, limits):
             return "files"
         await asyncio.sleep(INTERVAL_S)
 
@@ -50,6 +60,37 @@ def files_in(mount: Path) -> int:
     except OSError:
         return 0
     return found.f_files - found.f_ffree
+
+
+def kill_marked(entry: bytes) -> None:
+    """Kill every process whose environment holds `entry`, until there is none; what it forks has it too."""
+    for _ in range(ROUNDS):
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _has(pid, entry)]
+        if not found:
+            return
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _has(pid: int, entry: bytes) -> bool:
+    try:
+        return entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _overfull(folder: Path, limits: Limits) -> bool:
+    """More files or bytes than the throw-away copy may have."""
+    number = size = 0
+    for parent, folders, names in os.walk(folder):
+        for name in (*names, *folders):
+            with suppress(OSError):
+                size += os.lstat(os.path.join(parent, name)).st_blocks * 512
+        number += len(names) + len(folders)
+        if number > limits.files or size > limits.work_bytes:
+            return True
+    return False
 
 
 def _children(pid: int) -> list[int]:

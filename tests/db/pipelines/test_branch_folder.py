@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -21,7 +22,9 @@ async def test_a_repository_with_a_branch_in_the_way_is_refused_when_the_run_is_
 ) -> None:
     person = make_repository(tmp_path / "one", {"a": "1"})
     person.git("branch", "workbench")
-    await projects.save(engine.database, ProjectDraft(name="one", path=str(person.path)))
+    await projects.save(
+        engine.database, ProjectDraft(name="one", path=str(person.path), python=sys.executable)
+    )
     await engine.create(Scripted())
     with pytest.raises(Conflict, match="rename that branch"):
         await engine.service.create("An epic", definition="small", project="one")

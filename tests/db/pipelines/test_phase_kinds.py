@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -99,7 +97,6 @@ def kinds_without_a_sandbox(services: Services, **changes: object):  # type: ign
         "renderer": services.renderer,
         "sandbox": Sandbox("none"),
         "state_dir": services.settings.state_dir,
-        "python": Path(sys.executable),
         "demo_digests": {},
         **changes,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def queued_at(engine: Engine, folder: Path, *kinds: Scripted) -> Pipeline:
     """A run on the repository in that folder."""
-    await projects.save(engine.database, ProjectDraft(name="one", path=str(folder)))
+    await projects.save(engine.database, ProjectDraft(name="one", path=str(folder), python=sys.executable))
     await engine.create(*kinds)
     run = await engine.service.create("An epic", definition="small", project="one")
     return await engine.service.start(run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,9 @@ async def test_an_edited_artifact_goes_through_every_phase_after_its_own(engine:
 
 async def test_what_tests_found_can_not_be_given(engine: Engine, tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "one", {"a": "1"})
-    await projects.save(engine.database, ProjectDraft(name="one", path=str(repository.path)))
+    await projects.save(
+        engine.database, ProjectDraft(name="one", path=str(repository.path), python=sys.executable)
+    )
     tests = engine.kinds["tests"] = Scripted(rejected("no", n=2))
     run = await engine.walk(await engine.queued(tests, Scripted(), a={**THING, "kind": "tests"}))
     assert run.state == "failed"

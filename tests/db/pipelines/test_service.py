@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -281,7 +282,9 @@ class TestProjects:
 
 async def register(engine: Engine, folder: Path, name: str) -> str:
     repository = make_repository(folder / name, {"README.md": f"{name}\n"})
-    await projects.save(engine.database, ProjectDraft(name=name, path=str(repository.path)))
+    await projects.save(
+        engine.database, ProjectDraft(name=name, path=str(repository.path), python=sys.executable)
+    )
     return repository.git("rev-parse", "HEAD")
 
 

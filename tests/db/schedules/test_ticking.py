@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ async def test_a_worker_without_the_repository_leaves_the_tick_to_others_for_a_w
 ) -> None:
     here, gone = tmp_path / "calc", tmp_path / "gone"
     make_repository(here, {"calc.py": "ONE = 1\n"})
-    await save(clockwork.database, ProjectDraft(name="calc", path=str(here)))
+    await save(clockwork.database, ProjectDraft(name="calc", path=str(here), python=sys.executable))
     await clockwork.add(NINE, project="calc")
     here.rename(gone)
     ticker = clockwork.ticker()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def process(surroundings: dict[str, str]) -> Process:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository with one test that passes."""
+    """A repository with one test that passes, and an environment of its own that has pytest."""
     folder = tmp_path / "calc"
     files = {
         "calc.py": "def add(a, b):\n    return a + b\n",
@@ -60,4 +61,6 @@ def repository(tmp_path: Path) -> Path:
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", ".")
     git(folder, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "Calculate")
+    (folder / ".git" / "info" / "exclude").write_text("/.venv\n")
+    (folder / ".venv").symlink_to(sys.prefix)
     return folder

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from app.workspace.sandbox.limits import MIB, Limits, SandboxLimits
+from app.workspace.sandbox.limits import MIB, Limits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 
 def test_nothing_set_changes_nothing() -> None:
