@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from glob import glob
-from pathlib import Path
 
+from app.workspace.sandbox import staging
 from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.execution import InterpreterUnusable, SandboxUnavailable
 from app.workspace.sandbox.interpreter import Layout
@@ -23,9 +22,6 @@ JUNIT = f"{OUT}/junit.xml"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 OUTER_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 """All that bubblewrap itself gets: its environment stays readable at /proc/1/environ inside."""
-STAGE = Path("/run/workbench-sandbox")
-"""As root only: empty folders over which each run mounts, in a mount namespace of its own."""
-
 ETC = {
     "/etc/passwd": "sandbox:x:1000:1000:sandbox:/home/sbx:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
     "/etc/group": "sandbox:x:1000:\nnogroup:x:65534:\n",
@@ -42,18 +38,6 @@ NETWORKED = (
     "/etc/pip.conf",
 )
 """Shown too where the network is open: names, certificates, and where this host gets its packages from."""
-
-STAGE_SCRIPT = """
-set -e
-stage=$1; shift
-n=0
-while [ "$1" != -- ]; do
-  mount --bind "$1" "$stage/$n"; n=$((n+1)); shift
-done
-shift
-exec "$@"
-"""
-"""Binds each folder on the stage, so that the other user reaches it even under a closed home."""
 
 COPY_FAILED = 125
 INNER_SCRIPT = f"""
@@ -83,13 +67,20 @@ class Tools:
     bwrap: str
     tar: str
     prlimit: str
+    setsid: str
     root: Mapping[str, str]
-    """Only as root: unshare, sh, setpriv."""
+    """Only as root: unshare, nsenter, setpriv."""
 
 
 def tools(as_root: bool) -> Tools:
     """Where the programs are. Raises SandboxUnavailable naming those that are missing."""
-    names = ["bwrap", "tar", "prlimit", *(["unshare", "sh", "setpriv", "mount"] if as_root else [])]
+    names = [
+        "bwrap",
+        "tar",
+        "prlimit",
+        "setsid",
+        *(["unshare", "nsenter", "setpriv", "mount"] if as_root else []),
+    ]
     found = {name: path for name in names if (path := shutil.which(name))}
     missing = [name for name in names if name not in found]
     if "bwrap" in missing:
@@ -98,7 +89,7 @@ def tools(as_root: bool) -> Tools:
         )
     if missing:
         raise SandboxUnavailable(f"missing programs: {', '.join(missing)}; install tar and util-linux")
-    return Tools(found["bwrap"], found["tar"], found["prlimit"], found)
+    return Tools(found["bwrap"], found["tar"], found["prlimit"], found["setsid"], found)
 
 
 def work_folder(layout: Layout) -> str:
@@ -114,24 +105,29 @@ def environment(layout: Layout, extra: Mapping[str, str]) -> dict[str, str]:
     return {**base, **extra, "WORKBENCH_IN_SANDBOX": "1"}
 
 
-def chain(tools: Tools, user: SystemUser | None, layout: Layout, options: int, inner: list[str]) -> list[str]:
-    """The whole argv; bubblewrap reads its options from the file descriptor `options`."""
+def chain(
+    tools: Tools, user: SystemUser | None, space: str | None, options: int, inner: list[str]
+) -> list[str]:
+    """The whole argv; bubblewrap reads its options from the file descriptor `options`.
+
+    `space`: the mount namespace that it starts from.
+    """
     bwrap = [tools.bwrap, "--args", str(options), "--", *inner]
     if user is None:
         return bwrap
     identity = [f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups"]
     weaker = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
     setpriv = [tools.root["setpriv"], *identity, *weaker, *bwrap]
-    if not layout.folders:
-        return setpriv
-    apart = [tools.root["unshare"], "--mount", "--propagation", "private"]
-    script = [tools.root["sh"], "-c", STAGE_SCRIPT, "sh", str(stage(len(layout.folders)))]
-    return [*apart, *script, *(str(real) for real, _ in layout.folders), "--", *setpriv]
+    return setpriv if space is None else [tools.root["nsenter"], f"--mount={space}", "--", *setpriv]
 
 
 def inner(tools: Tools, limits: Limits, argv: Iterable[str]) -> list[str]:
-    """What runs inside: limits, the copy of the source, the command, its result file."""
-    return [*prlimit(tools.prlimit, limits), "/bin/sh", "-c", INNER_SCRIPT, "sh", JUNIT, *argv]
+    """What runs inside: limits, the copy of the source, the command, its result file.
+
+    A session of its own, by setsid and not by bubblewrap: that would take its first process out of the group
+    that dies with the service, and for a moment nothing else would end it.
+    """
+    return [tools.setsid, *prlimit(tools.prlimit, limits), "/bin/sh", "-c", INNER_SCRIPT, "sh", JUNIT, *argv]
 
 
 def options(
@@ -165,20 +161,6 @@ def data_file(name: str, content: bytes, files: ExitStack) -> int:
     return fd
 
 
-def stage(places: int, folder: Path = STAGE) -> Path:
-    """The mount points for root, made on the first use; refused when somebody else could have made them."""
-    try:
-        _open_folder(folder)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            raise SandboxUnavailable(f"{folder} must be a folder that only root can write; remove it")
-        for number in range(places):
-            _open_folder(folder / str(number))
-    except OSError as error:
-        raise SandboxUnavailable(f"can not make a folder in {folder}: {error.strerror}") from error
-    return folder
-
-
 def require_reachable(layout: Layout, user: SystemUser | None) -> None:
     """The staging opens the way to a folder, not the folder itself: that must be open to all."""
     for real, _ in layout.folders if user else ():
@@ -188,19 +170,12 @@ def require_reachable(layout: Layout, user: SystemUser | None) -> None:
             )
 
 
-def _open_folder(path: Path) -> None:
-    """Made for everybody to enter, whatever the umask of the service."""
-    if not path.exists():
-        path.mkdir(exist_ok=True)
-        path.chmod(0o755)
-
-
 def _isolation(access: Access) -> list[str]:
     spaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"]
     spaces += [] if access.network else ["--unshare-net"]
     nested = ["--unshare-cgroup-try", "--disable-userns", "--assert-userns-disabled"]
     identity = ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--hostname", "sandbox"]
-    return [*spaces, *nested, *identity, "--new-session", "--die-with-parent"]
+    return [*spaces, *nested, *identity, "--die-with-parent"]
 
 
 def _variables(env: Mapping[str, str]) -> list[str]:
@@ -224,7 +199,8 @@ def _system(access: Access) -> list[str]:
 
 def _devices(limits: Limits) -> list[str]:
     proc = ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys"]
-    return [*proc, "--dev", "/dev", *_scratch("/dev/shm", limits.shm_bytes), "--remount-ro", "/dev"]  # noqa: S108
+    tty = ["--dev-bind", "/dev/null", "/dev/tty"]  # nobody inside shares the terminal of the service
+    return [*proc, "--dev", "/dev", *tty, *_scratch("/dev/shm", limits.shm_bytes), "--remount-ro", "/dev"]  # noqa: S108
 
 
 def _scratch(path: str, size: int) -> list[str]:
@@ -235,7 +211,7 @@ def _interpreter(layout: Layout, staged: bool) -> list[str]:
     parts = []
     for number, (real, path) in enumerate(layout.folders):
         how = "--bind" if path == layout.writable else "--ro-bind"
-        parts += [how, str(STAGE / str(number)) if staged else str(real), str(path)]
+        parts += [how, str(staging.place(number)) if staged else str(real), str(path)]
     for path, target in layout.links:
         parts += ["--symlink", target, str(path)]
     return parts

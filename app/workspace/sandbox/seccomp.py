@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import platform
 import struct
+from functools import lru_cache
 
 from app.workspace.sandbox.execution import SandboxUnavailable
 
@@ -42,6 +43,7 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X86_64, _X32 = 0xC000003E, 0x40000000
 
 
+@lru_cache
 def program(machine: str | None = None, *, unix_sockets: bool = False) -> bytes:
     """The filter for this machine. Refuses another architecture rather than run without a filter."""
     machine = machine or platform.machine()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from app.workspace.sandbox import bubblewrap, prefixed, seatbelt, seccomp
+from app.workspace.sandbox import bubblewrap, prefixed, seatbelt, seccomp, staging
 from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.execution import Command, SandboxUnavailable, expand
 from app.workspace.sandbox.interpreter import Layout, layout
@@ -110,6 +110,8 @@ class _Plan:
     tools: bubblewrap.Tools
     layout: Layout
     rules: bytes
+    space: str | None
+    """The mount namespace in which the other user reaches the folders of the layout."""
 
 
 def _plan(command: Command) -> _Plan:
@@ -122,7 +124,11 @@ def _plan(command: Command) -> _Plan:
         os.chown(access.writable, user.uid, user.gid)
     bubblewrap.require_reachable(found, user)
     rules = seccomp.program(unix_sockets=access.unix_sockets)
-    return _Plan(user, bubblewrap.tools(user is not None), found, rules)
+    tools = bubblewrap.tools(user is not None)
+    space = None
+    if user is not None and found.folders:
+        space = staging.namespace(tools.root["unshare"], [real for real, _ in found.folders])
+    return _Plan(user, tools, found, rules, space)
 
 
 def _merged(folders: tuple[tuple[Path, Path], ...], access: Access) -> tuple[tuple[Path, Path], ...]:
@@ -146,7 +152,7 @@ def _prepare(plan: _Plan, command: Command, limits: Limits, ends: Ends) -> Launc
     )
     inner = bubblewrap.inner(plan.tools, limits, expand(command, bubblewrap.JUNIT))
     return Launch(
-        argv=bubblewrap.chain(plan.tools, plan.user, plan.layout, options, inner),
+        argv=bubblewrap.chain(plan.tools, plan.user, plan.space, options, inner),
         env=bubblewrap.OUTER_ENV,
         stdin=ends.archive,
         pass_fds=(options, *fds),

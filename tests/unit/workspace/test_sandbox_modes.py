@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app.errors import Invalid
 from app.settings import ROOT, Settings
-from app.workspace.sandbox import bubblewrap, consent, prefixed, seatbelt
+from app.workspace.sandbox import bubblewrap, consent, prefixed, seatbelt, staging
 from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.configured import configured
 from app.workspace.sandbox.execution import Command, SandboxUnavailable
@@ -34,6 +34,13 @@ WALLS = (
 )
 
 
+STAGE = """
+stage=$1; shift; n=0
+while [ "$1" != -- ]; do mount --bind "$1" "$stage/$n"; n=$((n+1)); shift; done
+shift; exec "$@"
+"""
+
+
 def external(*more: str, before: tuple[str, ...] = ()) -> Sandbox:
     """bubblewrap as an operator could call it; as root as the sandbox's own user, for whom the interpreter
     is mounted where that user can reach it."""
@@ -41,9 +48,9 @@ def external(*more: str, before: tuple[str, ...] = ()) -> Sandbox:
     places = [path for path, _ in folders]
     as_user: list[str] = []
     if user:
-        stage = bubblewrap.stage(len(folders))
+        stage = staging.stage(len(folders))
         places = [stage / str(number) for number in range(len(folders))]
-        mounts = ["unshare", "--mount", "--propagation", "private", "sh", "-c", bubblewrap.STAGE_SCRIPT]
+        mounts = ["unshare", "--mount", "--propagation", "private", "sh", "-c", STAGE]
         identity = ["setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups"]
         as_user = [*mounts, "sh", str(stage), *(str(real) for real, _ in folders), "--", *identity]
     shown = [

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from app.workspace.sandbox import bubblewrap
+from app.workspace.sandbox import bubblewrap, staging
+from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.execution import Command, InterpreterUnusable, SandboxUnavailable
 from app.workspace.sandbox.interpreter import Layout
 from app.workspace.sandbox.sandbox import Sandbox
@@ -34,6 +35,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 DRIVER = """
 import asyncio, json, sys
 from pathlib import Path
+from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.execution import Command, SourceUnusable
 from app.workspace.sandbox.sandbox import Sandbox
 
@@ -122,6 +124,19 @@ async def test_an_interpreter_under_a_closed_home_is_reached(tmp_path: Path) -> 
 
 
 @as_root
+async def test_an_environment_that_was_made_anew_at_the_same_path_is_the_one_that_is_shown(
+    tmp_path: Path,
+) -> None:
+    shown, sandbox = tmp_path / "shown", Sandbox()
+    command = Command(("cat", str(shown / "file")), access=Access(folders=(shown,)))
+    for content in ("first", "second"):
+        await asyncio.to_thread(shutil.rmtree, shown, True)
+        shown.mkdir(mode=0o755)
+        (shown / "file").write_text(content)
+        assert (await sandbox.run(tmp_path, command)).output == content
+
+
+@as_root
 async def test_an_environment_that_is_closed_itself_is_refused_with_what_to_do(tmp_path: Path) -> None:
     await asyncio.to_thread(venv.create, tmp_path / "venv")
     (tmp_path / "venv").chmod(0o700)
@@ -144,14 +159,14 @@ def test_a_user_that_can_not_be_created_is_an_error_that_says_why() -> None:
 def test_mount_points_that_others_can_write_are_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(SandboxUnavailable, match="only root can write"):
-        bubblewrap.stage(1, tmp_path)
+        staging.stage(1, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_mount_points_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        place = bubblewrap.stage(2, tmp_path / "stage") / "1"
+        place = staging.stage(2, tmp_path / "stage") / "1"
     finally:
         os.umask(before)
     assert [path.stat().st_mode & 0o777 for path in (place.parent, place)] == [0o755, 0o755]
@@ -159,11 +174,11 @@ def test_mount_points_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
 
 def test_mount_points_that_can_not_be_made_are_an_error_that_says_where(tmp_path: Path) -> None:
     with pytest.raises(SandboxUnavailable, match="can not make a folder"):
-        bubblewrap.stage(1, tmp_path / "gone" / "stage")
+        staging.stage(1, tmp_path / "gone" / "stage")
 
 
 def test_an_ordinary_user_needs_no_other_user() -> None:
-    argv = bubblewrap.chain(bubblewrap.tools(False), None, Layout(), 3, ["true"])
+    argv = bubblewrap.chain(bubblewrap.tools(False), None, None, 3, ["true"])
     assert argv[1:] == ["--args", "3", "--", "true"]
 
 
