@@ -18,8 +18,9 @@ from pathlib import Path
 INNER = {"PATH", "HOME", "LANG", "LC_CTYPE", "PWD", "PYTHONDONTWRITEBYTECODE", "WORKBENCH_IN_SANDBOX"}
 INNER |= {"WORKBENCH_SANDBOX_RUN", "OLDPWD"}
 OUTER = {"PATH", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
-CALLS = {"keyctl": 250, "userfaultfd": 323, "io_uring_setup": 425}
-UNSHARE, CLONE_NEWUSER = 272, 0x10000000
+ARM = os.uname().machine == "aarch64"
+CALLS = {"keyctl": 219 if ARM else 250, "userfaultfd": 282 if ARM else 323, "io_uring_setup": 425}
+UNSHARE, CLONE_NEWUSER = 97 if ARM else 272, 0x10000000
 OUTSIDE = ("/probe", "/usr/probe", "/etc/probe", "/dev/probe", "/proc/sys/probe")
 
 
