@@ -62,4 +62,12 @@ class TestResults(Document):
     ended: str = Field(description="How the command ended, like exit, timeout or memory")
     duration_s: float = Field(description="Seconds the command took", ge=0)
     output_tail: str = Field(description="End of what the command printed")
+    base_tests: int | None = Field(
+        default=None, description="Tests of the base commit; null: there was nothing to compare with", ge=0
+    )
+    control_tests: int | None = Field(
+        default=None, description="Tests that had to fail and did; null: there was no control run", ge=0
+    )
+    missing: list[str] = Field(default=[], description="Tests that pass on the base commit and do not now")
+    missing_total: int = Field(default=0, description="Missing tests, with those that are not listed", ge=0)
     gates: list[GateReport] = Field(default=[], description="What was checked before the tests")

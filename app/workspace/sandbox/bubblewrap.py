@@ -38,6 +38,8 @@ NETWORKED = (
     "/etc/pip.conf",
 )
 """Shown too where the network is open: names, certificates, and where this host gets its packages from."""
+MAVEN = ("/etc/maven/m2.conf", "/etc/maven/logging")
+"""What Debian's Maven can not start without; its settings.xml may hold passwords and stays outside."""
 
 COPY_FAILED = 125
 INNER_SCRIPT = f"""
@@ -190,7 +192,8 @@ def _system(access: Access) -> list[str]:
             parts += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             parts += ["--ro-bind", path, path]
-    for path in (*READ_ONLY, *(NETWORKED if access.network else ())):
+    java = sorted(str(path) for path in Path("/etc").glob("java-*-openjdk"))
+    for path in (*READ_ONLY, *MAVEN, *java, *(NETWORKED if access.network else ())):
         parts += ["--ro-bind-try", path, path]
     for path in sorted(glob("/etc/java-*-openjdk")):  # Debian's JDK in /usr is configured there
         parts += ["--ro-bind", path, path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal
@@ -20,13 +20,19 @@ CASES = 50_000
 MESSAGE_CHARACTERS = 2000
 NAME_CHARACTERS = 300
 
+NameOf = Callable[[Element, Sequence[Element]], str]
+"""The name of a `testcase` and the elements around it."""
+
+
+State = Literal["passed", "failed", "error", "skipped"]
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One `testcase`; `problem` is the text of its failure or error."""
+    """One test; `problem` is the text of its failure or error."""
 
     name: str
-    state: Literal["passed", "failed", "error", "skipped"]
+    state: State
     problem: str = ""
 
 
@@ -37,22 +43,33 @@ class Report:
     """Failures and errors by the attributes of the suites."""
     claimed_tests: int
     """Tests by the same attributes; may exceed the cases, because pytest counts subtests too."""
+    hollow: tuple[str, ...] = ()
+    """Passed cases behind which no test was seen, such as a file of which only the exit code is known."""
 
     def names(self, *states: str) -> list[str]:
         return [case.name for case in self.cases if case.state in states]
 
 
-def read(data: bytes) -> Report:
+def case(name: str, state: State, problem: str = "") -> Case:
+    """A case whose name can be shown anywhere."""
+    return Case(printable(name or "(unnamed)")[:NAME_CHARACTERS], state, problem)
+
+
+def class_and_name(element: Element, above: Sequence[Element]) -> str:
+    return "::".join(part for part in (element.get("classname", ""), element.get("name", "")) if part)
+
+
+def read(data: bytes, name_of: NameOf = class_and_name) -> Report:
     """Parse without entities, DTD or network. Raises Invalid for what is no JUnit file."""
     if len(data) > RESULT_BYTES:
         raise Invalid(f"the JUnit file is larger than {RESULT_BYTES} bytes")
     try:
-        return _report(iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True))
+        return _report(iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True), name_of)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise Invalid(f"the JUnit file can not be read: {printable(str(error))[:200]}") from error
 
 
-def _report(events: Iterable[tuple[str, Element]]) -> Report:
+def _report(events: Iterable[tuple[str, Element]], name_of: NameOf) -> Report:
     """Count while reading and drop what was counted: a hostile file must not fill the memory."""
     cases: list[Case] = []
     above: list[Element] = []
@@ -66,7 +83,7 @@ def _report(events: Iterable[tuple[str, Element]]) -> Report:
             continue
         above.pop()
         if element.tag == "testcase":
-            cases.append(_case(element))
+            cases.append(case(name_of(element, above), *_state(element)))
         if above and not any(outer.tag == "testcase" for outer in above):
             above[-1].remove(element)
     problems = sum(_number(suite, "failures") + _number(suite, "errors") for suite in suites)
@@ -90,14 +107,12 @@ def _counts_all(element: Element, above: list[Element]) -> bool:
     return len(above) == 1 and element.tag == "testsuite" and not _counts_all(root, [])
 
 
-def _case(element: Element) -> Case:
-    parts = (element.get("classname", ""), element.get("name", ""))
-    name = printable("::".join(part for part in parts if part) or "(unnamed)")[:NAME_CHARACTERS]
+def _state(element: Element) -> tuple[State, str]:
     if (problem := element.find("failure")) is not None:
-        return Case(name, "failed", _text(problem))
+        return "failed", _text(problem)
     if (problem := element.find("error")) is not None:
-        return Case(name, "error", _text(problem))
-    return Case(name, "passed" if element.find("skipped") is None else "skipped")
+        return "error", _text(problem)
+    return ("passed" if element.find("skipped") is None else "skipped"), ""
 
 
 def _text(problem: Element) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,10 +13,14 @@ from app.workspace.sandbox.execution import Ended, Execution
 from app.workspace.sandbox.output import last
 
 FAILING = 20
+MISSING = 50
 OUTPUT_BYTES = 4000
 NAMES_SHOWN = 5
+NO_SANDBOX = " (ran without a sandbox)"
 
 Outcome = Literal["passed", "failed", "suspect"]
+Read = Callable[[bytes], junit.Report]
+"""Raises `Invalid` for what can not be read."""
 
 LIMIT_REASONS: dict[Ended, str] = {
     "timeout": "the tests ran out of time",
@@ -29,6 +34,18 @@ LIMIT_REASONS: dict[Ended, str] = {
 class Failing:
     name: str
     message: str
+
+
+@dataclass(frozen=True)
+class Required:
+    """What the tests of the base commit said, and so what those of a change have to say at least."""
+
+    tests: int = 0
+    passed: tuple[str, ...] = ()
+    """Names; one that several tests have stands here once for each."""
+
+
+NOTHING = Required()
 
 
 @dataclass(frozen=True)
@@ -46,10 +63,25 @@ class Verdict:
     ended: Ended = "exit"
     duration_s: float = 0.0
     output_tail: str = ""
+    missing: tuple[str, ...] = ()
+    """Tests that passed before and do not now."""
+    names: tuple[str, ...] = ()
+    """Of the tests that passed."""
+    reported: bool = False
+    """There is a report that could be read, perhaps of no test."""
+    base_tests: int | None = None
+    """Tests of the base commit; None: there was nothing to compare with."""
+    control_tests: int | None = None
+    """Tests that had to fail and did; None: there was no control run."""
+    unsandboxed: bool = False
 
     @property
     def passed(self) -> int:
         return self.tests - self.failures - self.errors - self.skipped
+
+    def because(self, outcome: Outcome, reason: str) -> Verdict:
+        """The same with another outcome."""
+        return replace(self, outcome=outcome, reason=f"{reason}{NO_SANDBOX if self.unsandboxed else ''}")
 
     def as_json(self) -> dict[str, Any]:
         """The body of the artifact `test_results`."""
@@ -66,38 +98,51 @@ class Verdict:
             "ended": self.ended,
             "duration_s": round(self.duration_s, 3),
             "output_tail": self.output_tail,
+            "base_tests": self.base_tests,
+            "control_tests": self.control_tests,
+            "missing": list(self.missing[:MISSING]),
+            "missing_total": len(self.missing),
         }
 
 
-def judge(execution: Execution, required: Collection[str] = ()) -> Verdict:
-    """Computes (a second for a JUnit file of 8 MiB), so call it in a thread.
-
-    `required` are names of tests that passed before; one that is gone or skipped now makes a pass suspect.
-    """
-    report, complaint = _report(execution)
-    outcome, reason = _decide(execution, report, complaint, required)
+def judge(execution: Execution, read: Read = junit.read, required: Required = NOTHING) -> Verdict:
+    """Computes (a second for a JUnit file of 8 MiB), so call it in a thread."""
+    report, complaint = _report(execution, read)
+    missing = _missing(report, required) if report else ()
+    outcome, reason = _decide(execution, report, complaint, required, missing)
     verdict = Verdict(
         outcome=outcome,
-        reason=f"{reason} (ran without a sandbox)" if execution.unsandboxed else reason,
+        reason=f"{reason}{NO_SANDBOX}" if execution.unsandboxed else reason,
         exit_code=execution.exit_code,
         ended=execution.ended,
         duration_s=execution.duration_s,
         output_tail=last(execution.output, OUTPUT_BYTES),
+        missing=missing,
+        unsandboxed=execution.unsandboxed,
     )
     return _counted(verdict, report) if report else verdict
 
 
-def _report(execution: Execution) -> tuple[junit.Report | None, str]:
+def _report(execution: Execution, read: Read) -> tuple[junit.Report | None, str]:
     if execution.junit is None:
         return None, "no JUnit file was written"
     try:
-        return junit.read(execution.junit), ""
+        return read(execution.junit), ""
     except Invalid as error:
         return None, error.message
 
 
+def _missing(report: junit.Report, required: Required) -> tuple[str, ...]:
+    """Counted, because several tests may have one name."""
+    return tuple(sorted((Counter(required.passed) - Counter(report.names("passed"))).elements()))
+
+
 def _decide(
-    execution: Execution, report: junit.Report | None, complaint: str, required: Collection[str]
+    execution: Execution,
+    report: junit.Report | None,
+    complaint: str,
+    required: Required,
+    missing: Sequence[str],
 ) -> tuple[Outcome, str]:
     """The first thing that speaks against a pass, the certain ones before the doubtful."""
     if execution.ended != "exit":
@@ -114,24 +159,32 @@ def _decide(
     if code != 0:
         said = "no tests were found" if not report.cases else "no test is reported as failing"
         return "failed", f"exit code {code}, although {said}" if report.cases else f"exit code {code}; {said}"
-    doubt = _doubt(report, required)
+    doubt = _doubt(report, required, missing)
     return ("suspect", doubt) if doubt else ("passed", f"{len(report.names('passed'))} tests passed")
 
 
-def _doubt(report: junit.Report, required: Collection[str]) -> str:
+def _doubt(report: junit.Report, required: Required, missing: Sequence[str]) -> str:
     if not report.cases:
         return "exit code 0, but no test ran"
-    passed = set(report.names("passed"))
-    if not passed:
+    if not report.names("passed"):
         return "every test was skipped"
     if report.claimed_problems:
         return f"the JUnit file counts {report.claimed_problems} failures but shows none"
     if 0 < report.claimed_tests < len(report.cases):
         return f"the JUnit file counts {report.claimed_tests} tests but shows {len(report.cases)}"
-    if missing := sorted(set(required) - passed):
-        shown = ", ".join(missing[:NAMES_SHOWN])
-        return f"{len(missing)} tests that passed before did not run: {shown}"
+    if missing:
+        return f"{len(missing)} tests that passed before did not pass now: {shown(missing)}"
+    if len(report.cases) < required.tests:
+        return f"{len(report.cases)} tests ran, but the base commit has {required.tests}"
+    if hollow := sorted(set(report.hollow) - set(required.passed)):
+        return f"no test of {shown(hollow)} was reported, only that it ended with 0"
     return ""
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first few, for a sentence."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _counted(verdict: Verdict, report: junit.Report) -> Verdict:
@@ -143,4 +196,6 @@ def _counted(verdict: Verdict, report: junit.Report) -> Verdict:
         errors=len(report.names("error")),
         skipped=len(report.names("skipped")),
         failing=tuple(Failing(case.name, case.problem) for case in broken[:FAILING]),
+        names=tuple(report.names("passed")),
+        reported=True,
     )

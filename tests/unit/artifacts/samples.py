@@ -126,6 +126,10 @@ TEST_RESULTS: dict[str, Any] = {
     "ended": "exit",
     "duration_s": 1.5,
     "output_tail": "3 passed, 1 skipped in 0.02s",
+    "base_tests": 2,
+    "control_tests": 4,
+    "missing": [],
+    "missing_total": 0,
     "gates": [],
 }
 

@@ -9,7 +9,7 @@ import pytest
 from app.errors import Invalid
 from app.workspace.sandbox import junit
 from app.workspace.sandbox.execution import Ended, Execution
-from app.workspace.sandbox.verdict import Verdict, judge
+from app.workspace.sandbox.verdict import Required, Verdict, judge
 
 GOOD = '<testcase classname="test_a" name="test_good"/>'
 FAILURE = '<failure message="assert 0">E  assert 0</failure>'
@@ -108,10 +108,12 @@ def test_nested_suites_are_counted_by_their_cases() -> None:
 
 def test_a_test_that_passed_before_and_is_gone_or_skipped_makes_a_pass_suspect() -> None:
     ran = execution(suite(GOOD, SKIPPED))
-    assert judge(ran, required=["test_a::test_good"]).outcome == "passed"
-    found = judge(ran, required=["test_a::test_good", "test_a::test_later", "test_b::test_gone"])
+    assert judge(ran, required=Required(1, ("test_a::test_good",))).outcome == "passed"
+    found = judge(ran, required=Required(2, ("test_a::test_good", "test_a::test_later", "test_b::test_gone")))
     assert found.outcome == "suspect"
-    assert found.reason == "2 tests that passed before did not run: test_a::test_later, test_b::test_gone"
+    assert (
+        found.reason == "2 tests that passed before did not pass now: test_a::test_later, test_b::test_gone"
+    )
 
 
 LAUGHS = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><testsuite><testcase name="&b;"/></testsuite>'
@@ -190,6 +192,7 @@ def test_the_artifact_is_plain_json_with_the_end_of_the_output() -> None:
     assert list(body) == [
         *("outcome", "tests", "passed", "failures", "errors", "skipped", "failing", "reason"),
         *("exit_code", "ended", "duration_s", "output_tail"),
+        *("base_tests", "control_tests", "missing", "missing_total"),
     ]
     assert body["failing"] == [{"name": "test_a::test_bad", "message": "assert 0\nE  assert 0"}]
     assert (body["duration_s"], len(body["output_tail"])) == (0.123, 2000)
