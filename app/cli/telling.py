@@ -24,6 +24,12 @@ def told(event: Event) -> list[Part]:
             ]
         case "changes":
             return [("will change ", "dim"), _sizes(event.data.get("files", []))]
+        case "testing_base":
+            return [("testing the base commit first ", "dim"), data.get("commit", "")[:12]]
+        case "testing_without_settings":
+            return [("testing once more without the settings of the run", "dim")]
+        case "control_run":
+            return [("checking that failing tests are reported", "dim")]
         case "pause_requested":
             return [("pauses after this phase", "yellow")]
         case "pause_taken_back":

@@ -130,6 +130,10 @@ class Limits(Pinned):
     """How often an invalid answer is asked again."""
     wall_s: float = Field(300.0, gt=0)
     """Total time of a test command, in seconds."""
+    baseline: bool = True
+    """Whether tests that pass on the base commit have to be there and pass still."""
+    control: bool = True
+    """Whether tests that must fail are run beside changed Python code, to see that this is reported."""
     wait_s: float | None = Field(None, gt=0)
     """How long an approval or an event is waited for, in seconds; None: for ever."""
     on_deadline: Literal["grant", "refuse"] = "refuse"

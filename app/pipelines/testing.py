@@ -2,76 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.pipelines.baselines import Baselines
 from app.pipelines.environments import Environments
-from app.pipelines.project import ProjectSpec
+from app.pipelines.proving import prove
+from app.pipelines.trial import TestJob, Trial
+from app.tables import TestAdapter
+from app.workspace.adapters.adapter import Prepared
+from app.workspace.adapters.gates import judge_gates
 from app.workspace.environment import Environment
-from app.workspace.files import SourceFile
 from app.workspace.gates import run_gates
-from app.workspace.gates.gate import FINDINGS, Bench, GateResult, GateSpec
-from app.workspace.repository import Repository
+from app.workspace.gates.gate import FINDINGS, Bench, GateResult
 from app.workspace.sandbox.execution import Execution, SandboxUnavailable
 from app.workspace.sandbox.limits import Limits
-from app.workspace.sandbox.output import OnOutput
 from app.workspace.sandbox.project_limits import SandboxLimits
 from app.workspace.sandbox.sandbox import Sandbox
 from app.workspace.sandbox.unsandboxed import NotTheDemo, run_unsandboxed
-from app.workspace.sandbox.verdict import Verdict, judge
-from app.workspace.workspace import rebuild
+from app.workspace.sandbox.verdict import Verdict
 
-Progress = Callable[[str, Any], Awaitable[None]]
-"""Writes an event of the run: kind and data."""
-
-
-@dataclass(frozen=True)
-class TestJob:
-    """One change to test."""
-
-    __test__ = False  # its name would make pytest collect it
-
-    repository: Repository
-    base_commit: str
-    files: tuple[SourceFile, ...]
-    """All files of the run."""
-    folder: Path
-    """Where the workspace is built."""
-    project: ProjectSpec
-    wall_s: float
-    gates: tuple[GateSpec, ...] = ()
-    """Beside those of the project."""
-    permitted: frozenset[str] = frozenset()
-    """Control files that the run may have written, beside those that the project permits."""
-    permissions: frozenset[str] = frozenset()
-    """What a person has permitted the run."""
-    progress: Progress | None = None
-    """Hears the last lines of what runs, as events `output`."""
-
-    def hearing(self, what: str) -> OnOutput | None:
-        """Tells the run what `what` says while it runs."""
-        progress = self.progress
-        if progress is None:
-            return None
-
-        async def tell(lines: str) -> None:
-            await progress("output", {"of": what, "text": lines})
-
-        return tell
+__all__ = ["TestBench", "TestJob", "Tested"]
 
 
 @dataclass(frozen=True)
 class Tested:
     """What the gates and the tests said. A gate that does not pass leaves the tests unrun."""
 
-    __test__ = False
+    __test__ = False  # its name would make pytest collect it
 
     verdict: Verdict
     gates: tuple[GateResult, ...] = ()
-    unsandboxed: bool = False
+
+    @property
+    def unsandboxed(self) -> bool:
+        return self.verdict.unsandboxed
 
     def as_json(self, kept: Collection[str] = ()) -> dict[str, Any]:
         """The body of the artifact `test_results`. `kept`: digests of the attachments that are stored."""
@@ -103,10 +70,15 @@ class TestBench:
     __test__ = False
 
     def __init__(
-        self, sandbox: Sandbox, environments: Environments, demo_digests: Mapping[str, Collection[str]]
+        self,
+        sandbox: Sandbox,
+        environments: Environments,
+        baselines: Baselines,
+        demo_digests: Mapping[str, Collection[str]],
     ) -> None:
         self._sandbox = sandbox
         self._environments = environments
+        self._baselines = baselines
         self._demo_digests = demo_digests
 
     async def test(self, job: TestJob) -> Tested:
@@ -115,20 +87,20 @@ class TestBench:
         environment = await self._environments.of(
             job.project, job.repository, job.base_commit, job.permissions, job.hearing("setup")
         )
-        await rebuild(
-            job.repository,
-            job.base_commit,
-            job.folder,
-            job.files,
-            protected=job.project.protected_paths,
-            permitted=job.permitted.union(job.project.permitted_paths),
-        )
+        trial = self._trial(job, environment)
+        await trial.build(job.folder, job.files)
         gates = await self._gates(job, environment)
+        if job.project.test_adapter is TestAdapter.GATES:
+            return Tested(judge_gates(gates), gates)
         if any(gate.outcome != "passed" for gate in gates):
             return Tested(_stopped(gates), gates)
-        execution = await self._execute(job, environment)
-        verdict = await asyncio.to_thread(judge, execution)
-        return Tested(verdict, gates, execution.unsandboxed)
+        return Tested(await prove(trial, self._baselines), gates)
+
+    def _trial(self, job: TestJob, environment: Environment) -> Trial:
+        async def execute(folder: Path, prepared: Prepared) -> Execution:
+            return await self._execute(job, environment, folder, prepared)
+
+        return Trial(job, execute, {"python": str(environment.python), "folder": str(environment.folder)})
 
     async def _gates(self, job: TestJob, environment: Environment) -> tuple[GateResult, ...]:
         # a name that both have runs once, as the project has it now
@@ -143,19 +115,23 @@ class TestBench:
         )
         return await run_gates(specs, job.folder, changed, bench)
 
-    async def _execute(self, job: TestJob, environment: Environment) -> Execution:
-        command = environment.command(job.project.test_command)
+    async def _execute(
+        self, job: TestJob, environment: Environment, folder: Path, prepared: Prepared
+    ) -> Execution:
+        command = environment.command(prepared.argv)
+        command = replace(command, env={**command.env, **prepared.env})
         limits = self._limits(job)
         try:
-            return await self._sandbox.run(job.folder, command, limits, job.hearing("test"))
+            return await self._sandbox.run(folder, command, limits, job.hearing("test"))
         except SandboxUnavailable as missing:
             try:
-                return await run_unsandboxed(job.folder, command, limits, self._demo_digests)
+                return await run_unsandboxed(folder, command, limits, self._demo_digests)
             except NotTheDemo:
                 raise missing from None
 
     def _limits(self, job: TestJob) -> Limits:
-        return SandboxLimits.model_validate(job.project.sandbox).over(Limits(wall_s=job.wall_s))
+        own = SandboxLimits.model_validate(job.project.sandbox)
+        return own.over(job.adapter.needs.over(Limits(wall_s=job.wall_s)))
 
 
 def _stopped(gates: Sequence[GateResult]) -> Verdict:

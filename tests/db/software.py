@@ -221,10 +221,10 @@ class Shop:
 
 
 def _tiny(small: Definition) -> Definition:
-    """developer → test → commit, with one rework and no question asked twice."""
+    """developer → test → commit, with one rework and no question asked twice, and tests that run once."""
     changes: dict[str, dict[str, Any]] = {
         "developer": {"limits": {"reasks": 0}},
-        "test": {"max_rework": 1},
+        "test": {"max_rework": 1, "limits": {"baseline": False, "control": False}},
         "commit": {"inputs": ()},
     }
     phases = [phase for phase in small.phases if phase.name in changes]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.db import Database
 from app.llm.caller import LLMCaller
+from app.pipelines.baselines import StoredBaselines
 from app.pipelines.deliveries.sender import Sender
 from app.pipelines.environments import Environments
 from app.pipelines.phases.approval import ApprovalPhase
@@ -50,7 +51,7 @@ class Tools:
 
     @property
     def bench(self) -> TestBench:
-        return TestBench(self.sandbox, self.environments, self.demo_digests)
+        return TestBench(self.sandbox, self.environments, StoredBaselines(self.database), self.demo_digests)
 
     @property
     def environments(self) -> Environments:

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Invalid
 from app.pipelines.environments import Environments
+from app.pipelines.phases.asking import asking, granted
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.place import lacking, place_of
-from app.pipelines.phases.setup import asking, granted
 from app.tables import Outcome
 from app.workspace import declared
 from app.workspace.sandbox.output import last

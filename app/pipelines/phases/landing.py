@@ -9,8 +9,8 @@ from pathlib import Path
 from app.errors import NotFound
 from app.pipelines.code import files_of
 from app.pipelines.permits import permitted_paths
+from app.pipelines.phases.asking import asking, granted, told_by
 from app.pipelines.phases.kind import PhaseContext, PhaseResult
-from app.pipelines.phases.setup import asking, granted
 from app.pipelines.project import ProjectSpec
 from app.pipelines.snapshot import PhaseSpec
 from app.pipelines.testing import TestBench, Tested, TestJob
@@ -82,7 +82,9 @@ class Lander:
             gates=tuple(gate.spec() for phase in tests for gate in phase.gates),
             permitted=permitted_paths(project, context.snapshot.phases),
             permissions=granted(context),
-            progress=context.progress,
+            baseline=all(phase.limits.baseline for phase in tests),
+            control=all(phase.limits.control for phase in tests),
+            progress=told_by(context),
         )
 
 

@@ -10,10 +10,10 @@ from app.pipelines import files
 from app.pipelines.code import files_of
 from app.pipelines.leases import Lease
 from app.pipelines.permits import permitted_paths
+from app.pipelines.phases.asking import asking, granted, told_by
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.settings import NoSettings, faults_of
-from app.pipelines.phases.setup import asking, granted
 from app.pipelines.testing import TestBench, TestJob
 from app.tables import Outcome
 from app.workspace.workspace import workspace_folder
@@ -48,7 +48,9 @@ class TestsPhase:
             gates=tuple(gate.spec() for gate in context.spec.gates),
             permitted=permitted_paths(context.project, context.snapshot.phases),
             permissions=granted(context),
-            progress=context.progress,
+            baseline=context.spec.limits.baseline,
+            control=context.spec.limits.control,
+            progress=told_by(context),
         )
         with asking(context):
             tested = await self._bench.test(job)

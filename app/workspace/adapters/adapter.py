@@ -8,7 +8,7 @@ from typing import Protocol
 
 from app.workspace.sandbox.execution import JUNIT
 from app.workspace.sandbox.junit import Report
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 WRITE_FILES = 'while [ "$1" != -- ]; do printf %s "$2" >"$1" || exit 99; shift 2; done; shift; exec "$@"'
 

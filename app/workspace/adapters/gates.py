@@ -8,7 +8,7 @@ from app.errors import Invalid
 from app.workspace.adapters.adapter import Prepared
 from app.workspace.gates.gate import FINDINGS, GateResult
 from app.workspace.sandbox.junit import Report
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 from app.workspace.sandbox.verdict import Failing, Verdict
 
 

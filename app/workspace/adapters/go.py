@@ -9,8 +9,9 @@ from typing import Any
 from app.errors import Invalid
 from app.workspace.adapters.adapter import Prepared, captured
 from app.workspace.sandbox.junit import CASES, MESSAGE_CHARACTERS, Case, Report, State, case
-from app.workspace.sandbox.limits import RESULT_BYTES, SandboxLimits
+from app.workspace.sandbox.limits import RESULT_BYTES
 from app.workspace.sandbox.output import printable
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 LINE = 64 * 1024
 STATES: dict[str, State] = {"pass": "passed", "fail": "failed", "skip": "skipped"}

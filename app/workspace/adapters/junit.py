@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.workspace.adapters.adapter import Prepared
 from app.workspace.sandbox import junit
 from app.workspace.sandbox.junit import Report
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 
 class JUnitAdapter:

@@ -9,7 +9,8 @@ from app.errors import Invalid
 from app.workspace.adapters.adapter import Prepared, captured
 from app.workspace.sandbox import junit
 from app.workspace.sandbox.junit import CASES, Report
-from app.workspace.sandbox.limits import RESULT_BYTES, SandboxLimits
+from app.workspace.sandbox.limits import RESULT_BYTES
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 REPORTS = "-path '*/target/surefire-reports/TEST-*.xml' -type f"
 SCRIPT = f"""find . {REPORTS} -delete

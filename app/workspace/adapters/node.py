@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from app.workspace.adapters.adapter import Prepared
 from app.workspace.sandbox import junit
 from app.workspace.sandbox.junit import Report
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 SOURCE = re.compile(r"\.[cm]?[jt]s\Z")
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from app.workspace.adapters.adapter import Prepared
 from app.workspace.sandbox import junit
 from app.workspace.sandbox.junit import Report
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 CONTROL_OPTIONS = (
     *("-k", "", "-m", "", "--maxfail=0", "--continue-on-collection-errors"),

@@ -13,7 +13,7 @@ from app.workspace.adapters.pytest import is_python_test
 from app.workspace.sandbox import junit
 from app.workspace.sandbox.execution import JUNIT
 from app.workspace.sandbox.junit import Report
-from app.workspace.sandbox.limits import SandboxLimits
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 RUNNER = Path(__file__).with_name("unittest_runner.py")
 

@@ -192,11 +192,9 @@ def _system(access: Access) -> list[str]:
             parts += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             parts += ["--ro-bind", path, path]
-    java = sorted(str(path) for path in Path("/etc").glob("java-*-openjdk"))
+    java = sorted(glob("/etc/java-*-openjdk"))  # Debian's JDK in /usr is configured there
     for path in (*READ_ONLY, *MAVEN, *java, *(NETWORKED if access.network else ())):
         parts += ["--ro-bind-try", path, path]
-    for path in sorted(glob("/etc/java-*-openjdk")):  # Debian's JDK in /usr is configured there
-        parts += ["--ro-bind", path, path]
     return parts
 
 

@@ -1,13 +1,14 @@
-"""The set-up of a project's environment, as a phase has a person permit it."""
+"""What testing asks of the run that it is for: permissions of a person, and to be heard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from app.errors import Forbidden
 from app.pipelines.environments import SetupNotPermitted
-from app.pipelines.phases.kind import NeedsAccess, PhaseContext
+from app.pipelines.phases.kind import JSON, NeedsAccess, PhaseContext
+from app.pipelines.trial import Progress
 from app.tables import WaitReason
 
 
@@ -29,3 +30,12 @@ def asking(context: PhaseContext) -> Iterator[None]:
             raise NeedsAccess(missing.permission, missing.message) from missing
         said = decided.comment or "no comment"
         raise Forbidden(f"{decided.by} refused {missing.permission!r}: {said}") from missing
+
+
+def told_by(context: PhaseContext) -> Progress:
+    """Writes events of the run that name the phase."""
+
+    async def tell(kind: str, data: Mapping[str, JSON]) -> None:
+        await context.progress(kind, {"phase": context.spec.name, **data})
+
+    return tell
