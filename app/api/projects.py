@@ -12,9 +12,10 @@ from app.api.access import needs
 from app.api.context import ServicesOf
 from app.api.docs import bearer
 from app.errors import Invalid
-from app.pipelines import projects
+from app.pipelines import detecting, projects
 from app.pipelines.projects import ProjectDraft
-from app.tables import Project, TokenRole
+from app.tables import MovedBase, Project, TestAdapter, TokenRole
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 router = APIRouter(prefix="/projects", tags=["projects"], dependencies=[Depends(bearer)])
 
@@ -25,8 +26,14 @@ class ProjectView(BaseModel):
     name: str
     path: str
     base_branch: str | None
+    test_adapter: TestAdapter
     test_command: list[str]
     python: str | None
+    setup_command: list[str] | None
+    sandbox: SandboxLimits
+    gates: list[str]
+    push_to: str | None
+    on_moved_base: MovedBase
     protected_paths: list[str]
     permitted_paths: list[str]
     created_at: datetime
@@ -42,8 +49,12 @@ async def every(services: ServicesOf) -> list[ProjectView]:
 @router.post("", status_code=201, summary="Register a project")
 @needs(TokenRole.ADMIN)
 async def register(body: ProjectDraft, services: ServicesOf, response: Response) -> ProjectView:
-    """The repository is opened and its base commit looked up before anything is stored."""
-    row = await projects.register(services.database, body)
+    """The repository is opened and its base commit looked up before anything is stored.
+
+    Without an adapter and a test command, both are chosen by the files of the base commit.
+    """
+    detected = await detecting.completed(services.database, body)
+    row = await projects.register(services.database, detected.draft)
     response.headers["location"] = f"/projects/{row.name}"
     return _view(row)
 

@@ -28,6 +28,25 @@ class ThinkChoice(StrEnum):
     HIGH = "high"
 
 
+class AdapterChoice(StrEnum):
+    """The values of `app.tables.TestAdapter`."""
+
+    PYTEST = "pytest"
+    UNITTEST = "unittest"
+    GO = "go"
+    NODE = "node"
+    MAVEN = "maven"
+    JUNIT = "junit"
+    GATES = "gates"
+
+
+class MovedBaseChoice(StrEnum):
+    """The values of `app.tables.MovedBase`."""
+
+    KEEP = "keep"
+    MERGE = "merge"
+
+
 Backend = Annotated[
     BackendChoice | None,
     typer.Option(

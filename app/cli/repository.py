@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from pydantic import ValidationError
 
 from app.errors import Invalid
 from app.pipelines import projects
+from app.pipelines.detecting import Completed, completed
 from app.pipelines.projects import SAMPLE, SELF, ProjectDraft
 from app.services import Services
 from app.tables import Project
+from app.workspace.detection import adapter_of
+from app.workspace.sandbox.project_limits import SandboxLimits
 
 
 async def project_for(
@@ -24,19 +27,28 @@ async def project_for(
     repo: Path | None,
     name: str | None,
     changes: Mapping[str, Any],
+    tell: Callable[[Completed], None] = lambda made: None,
 ) -> str:
-    """The name of the project. A known one keeps what `changes` does not hold. Raises `Invalid`."""
+    """The name of the project. A known one keeps what `changes` does not hold. Raises `Invalid`.
+
+    `tell` hears what was found out about how a new one is tested.
+    """
     async with services.database.transaction() as session:
         every = await projects.every(session)
     path = os.path.realpath(repo or ".")  # noqa: ASYNC240 - one lookup on the local disk
     found = _known(every, name, None if name and repo is None else path)
     if found is None:
         chosen = name or _free_name(Path(path).name, {project.name for project in every})
-        await projects.save(services.database, draft(name=chosen, path=path, **changes))
+        made = await completed(services.database, draft(name=chosen, path=path, **changes))
+        await projects.save(services.database, made.draft)
+        tell(made)
         return chosen
     if changes or (repo is not None and found.path != path):
         where = path if repo is not None else found.path
-        await projects.save(services.database, draft(**{**_values(found), "path": where, **changes}))
+        kept = {**_values(found), "path": where}
+        if "test_adapter" in changes and "test_command" not in changes:
+            del kept["test_command"]  # it is one of another adapter
+        await projects.save(services.database, draft(**{**kept, **changes}))
     return found.name
 
 
@@ -76,26 +88,39 @@ def given(
     *,
     test_command: str | None = None,
     python: Path | None = None,
-    base_branch: str | None = None,
-    protect: Collection[str] | None = None,
-    permit: Collection[str] | None = None,
+    setup: str | None = None,
+    limits: Collection[str] | None = None,
+    **fields: Any,
 ) -> dict[str, Any]:
-    """The fields of a project that the options of a command set. Raises `Invalid`."""
-    changes: dict[str, Any] = {}
+    """The fields of a project that the options of a command set; None is not given. Raises `Invalid`."""
+    changes = {name: value for name, value in fields.items() if value is not None}
     if test_command is not None:
-        try:
-            changes["test_command"] = tuple(shlex.split(test_command))
-        except ValueError as error:
-            raise Invalid(f"the test command can not be read: {error}", place="test_command") from error
+        changes["test_command"] = _words(test_command, "test_command")
+        changes.setdefault("test_adapter", adapter_of(changes["test_command"]))
+    if setup is not None:
+        changes["setup_command"] = _words(setup, "setup_command") or None
     if python is not None:
         changes["python"] = str(_interpreter(python))
-    if base_branch is not None:
-        changes["base_branch"] = base_branch
-    if protect:
-        changes["protected_paths"] = tuple(protect)
-    if permit:
-        changes["permitted_paths"] = tuple(permit)
+    if limits:
+        changes["sandbox"] = _limits(limits)
     return changes
+
+
+def _words(command: str, place: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise Invalid(f"the {place.replace('_', ' ')} can not be read: {error}", place=place) from error
+
+
+def _limits(given: Collection[str]) -> dict[str, int | str]:
+    """`NAME=VALUE` each; their names and values are checked with the project."""
+    pairs = [limit.partition("=") for limit in given]
+    for name, _, value in pairs:
+        if name not in SandboxLimits.model_fields or not value:
+            names = ", ".join(SandboxLimits.model_fields)
+            raise Invalid(f"--limit takes NAME=VALUE, with one of the names {names}", place="sandbox")
+    return {name: int(value) if value.isdecimal() else value for name, _, value in pairs}
 
 
 def _interpreter(given: Path) -> Path:

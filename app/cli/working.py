@@ -20,6 +20,7 @@ from app.cli.invocation import command
 from app.cli.opening import read_settings, with_services
 from app.cli.options import BackendChoice
 from app.cli.output import one_line, print_json, say, stdout
+from app.cli.registering import tell_detected
 from app.cli.repository import given, project_for
 from app.cli.view import RunView, head
 from app.cli.waiting import steps, subject
@@ -169,6 +170,7 @@ async def _project(services: Services, order: Order, snapshot: Snapshot) -> str 
         repo=order.repo,
         name=order.project,
         changes=given(test_command=order.test_command, python=order.python),
+        tell=tell_detected,
     )
 
 

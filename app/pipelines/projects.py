@@ -14,17 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import Conflict, Invalid, unknown
-from app.tables import MovedBase, Pipeline, Project, TestAdapter
+from app.tables import Gate, MovedBase, Pipeline, Project, TestAdapter
+from app.workspace.adapters import ADAPTERS
+from app.workspace.remote import read_remote
 from app.workspace.repository import head_commit, open_repository
 from app.workspace.sandbox.project_limits import SandboxLimits
 
-DEFAULT_TEST_COMMAND = ("{python}", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}")
 SELF = "self"
 """The checkout that the service runs from."""
 SAMPLE = "sample"
 """The repository that the service brings along."""
 Pattern = Annotated[str, Field(min_length=1, max_length=500)]
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+def _default_command(given: dict[str, Any]) -> tuple[str, ...]:
+    """That of the adapter; an adapter that is not known is refused by itself."""
+    adapter = given.get("test_adapter")
+    return ADAPTERS[adapter].default if adapter in ADAPTERS else ()
 
 
 class ProjectDraft(BaseModel):
@@ -38,8 +45,8 @@ class ProjectDraft(BaseModel):
     base_branch: str | None = Field(None, max_length=200)
     test_adapter: TestAdapter = TestAdapter.PYTEST
     """What the test command is, and so how its result is read."""
-    test_command: tuple[str, ...] = DEFAULT_TEST_COMMAND
-    """Argument vector; `{python}` and `{junit}` are replaced. Empty only where the gates are the tests."""
+    test_command: tuple[str, ...] = Field(default_factory=_default_command)
+    """Argument vector; `{python}` and `{junit}` are replaced. Left out: the one of the adapter."""
     python: str | None = None
     """Interpreter of the project's own environment; None: its `.venv`, or what the set-up command made."""
     setup_command: tuple[str, ...] | None = Field(None, min_length=1)
@@ -51,21 +58,23 @@ class ProjectDraft(BaseModel):
     push_to: str | None = Field(None, max_length=2000)
     """URL (https or ssh) of the remote that gets the branches of runs; None: nothing is pushed."""
     on_moved_base: MovedBase = MovedBase.KEEP
+    """What happens when the base branch went on while a run worked."""
     protected_paths: tuple[Pattern, ...] = ()
     permitted_paths: tuple[Pattern, ...] = ()
 
     @model_validator(mode="after")
     def _tests_somehow(self) -> ProjectDraft:
-        if not self.test_command and self.test_adapter is not TestAdapter.GATES:
+        is_gates = self.test_adapter is TestAdapter.GATES
+        if bool(self.test_command) is is_gates:
             raise ValueError("test_command: only a project whose gates are its tests has none")
-        if self.test_adapter is TestAdapter.GATES and not self.gates:
+        if is_gates and not self.gates:
             raise ValueError("gates: a project whose gates are its tests needs at least one")
         return self
 
 
 async def save(database: Database, draft: ProjectDraft) -> Project:
     """Register the project or change it, as a person. Raises `Invalid` for no usable repository."""
-    await _check(draft)
+    await _check(database, draft)
     values = _values(draft, edited_at=func.clock_timestamp())
     statement = insert(Project).values(name=draft.name, **values)
     async with database.transaction() as session:
@@ -79,7 +88,7 @@ async def provide(database: Database, draft: ProjectDraft) -> Project:
         row = await session.scalar(select(Project).where(Project.name == draft.name))
     if row is not None and row.edited_at is not None:
         return row
-    await _check(draft)
+    await _check(database, draft)
     values = _values(draft, edited_at=None)
     statement = insert(Project).values(name=draft.name, **values)
     untouched = Project.edited_at.is_(None)  # a person may have changed it while git was asked
@@ -96,7 +105,7 @@ async def register(database: Database, draft: ProjectDraft) -> Project:
         known = await session.scalar(select(Project.id).where(Project.name == draft.name))
     if known is not None:
         raise _exists(draft.name)
-    await _check(draft)
+    await _check(database, draft)
     values = _values(draft, edited_at=func.clock_timestamp())
     async with database.transaction() as session:
         made = await session.scalar(
@@ -115,23 +124,31 @@ def _exists(name: str) -> Conflict:
     return Conflict(f"the project {name!r} exists: PUT /projects/{name} changes it")
 
 
-async def _check(draft: ProjectDraft) -> None:
+async def _check(database: Database, draft: ProjectDraft) -> None:
     """Asks git, so no transaction is open meanwhile."""
     if not Path(draft.path).is_absolute():
         raise Invalid(f"the path of a project is absolute; got {draft.path!r}", place="path")
-    writes_junit = draft.test_adapter not in (
-        TestAdapter.GATES,
-        TestAdapter.UNITTEST,
-        TestAdapter.GO,
-        TestAdapter.MAVEN,
-    )
-    if writes_junit and not any("{junit}" in argument for argument in draft.test_command):
+    _check_command(draft)
+    if draft.push_to is not None:
+        read_remote(draft.push_to)
+    async with database.transaction() as session:
+        known = (await session.scalars(select(Gate.name))).all()
+    for name in draft.gates:
+        if name not in known:
+            raise unknown("gate", name, known)
+    repository = await open_repository(Path(draft.path))
+    await head_commit(repository, draft.base_branch)
+
+
+def _check_command(draft: ProjectDraft) -> None:
+    adapter = ADAPTERS[draft.test_adapter]
+    if adapter.names_junit and not any("{junit}" in argument for argument in draft.test_command):
         raise Invalid(
             "the test command must write JUnit XML to {junit}, for example --junitxml={junit}",
             place="test_command",
         )
-    repository = await open_repository(Path(draft.path))
-    await head_commit(repository, draft.base_branch)
+    if draft.test_command:
+        adapter.prepare(draft.test_command)
 
 
 async def get(session: AsyncSession, name: str) -> Project:

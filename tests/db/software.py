@@ -172,8 +172,8 @@ class Shop:
 
     async def change(self, **changes: Any) -> None:
         """Register the project with these fields."""
-        draft = ProjectDraft.model_validate({"name": "shop", "path": str(self.person.path), "python": sys.executable, **changes})
-        await projects.save(self.services.database, draft)
+        values = {"name": "shop", "path": str(self.person.path), "python": sys.executable, **changes}
+        await projects.save(self.services.database, ProjectDraft.model_validate(values))
 
     async def register(self) -> None:
         await self.change()
