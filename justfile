@@ -35,6 +35,10 @@ bench *arguments:
     .venv/benchmarks/bin/pip install --quiet --require-hashes --requirement requirements-benchmarks.lock
     .venv/benchmarks/bin/python -m tests.benchmarks {{ arguments }}
 
+# Try every wall of the sandbox as this user, and as root also as nobody
+isolation:
+    python -m tests.isolation
+
 run *arguments:
     ./run.sh {{ arguments }}
 

