@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -211,6 +212,16 @@ class Snapshot(Pinned):
             fall_back_to_local=self.policy.fall_back_to_local,
             gates_failed=gates_failed,
             min_confidence=spec.limits.min_confidence,
+        )
+
+    def reworks(self, phase: str, rejections: Mapping[str, int]) -> int:
+        """How often this phase had to work again, by how often each phase sent the work back."""
+        here = self.index(phase)
+        return sum(
+            times
+            for name, times in rejections.items()
+            if (back := self.phases[self.index(name)].on_reject) is not None
+            and self.index(back) <= here <= self.index(name)
         )
 
     def index(self, phase: str) -> int:

@@ -254,6 +254,7 @@ class Walk:
 
     async def _context(self, snapshot: Snapshot, opened: Opened) -> PhaseContext:
         held = self._held
+        reworks = snapshot.reworks(opened.spec.name, self._history.rejections)
         return PhaseContext(
             pipeline_id=held.lease.pipeline_id,
             phase_run_id=opened.phase_run_id,
@@ -265,7 +266,8 @@ class Walk:
             project=await self._patiently(self._project, "a phase"),
             base_commit=held.base_commit,
             artifacts=dict(self._history.artifacts),
-            issues=self._history.issues if self._at.round else (),
+            issues=self._history.issues if reworks else (),
+            reworks=reworks,
             progress=self._progress,
             priority=held.priority,
             group=held.group,

@@ -9,9 +9,10 @@ from app.errors import Conflict
 from app.pipelines.code import files_of
 from app.pipelines.phases.kind import Ask, Decided, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.phases.settings import NoSettings, faults_of
 from app.tables import Decision, Outcome, WaitReason
+from app.workspace import declared
 from app.workspace.changes import describe_changes
+from app.workspace.declared import NoSettings
 
 DIFF_CHARS = 200_000
 """More than this is not stored with the wait; its digest is over all of it."""
@@ -32,7 +33,7 @@ class ApprovalPhase:
         return _result(context.spec.name, decided)
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        return faults_of(NoSettings, draft.settings) + [
+        return declared.faults(NoSettings, draft.settings) + [
             (field, "a phase of kind approval has none")
             for field in ("role", "artifact", "schema", "route", "apply")
             if getattr(draft, field) is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.db import Database
-from app.errors import Invalid
 from app.pipelines import files
 from app.pipelines.leases import Lease
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
@@ -45,12 +44,7 @@ class BrowserPhase:
         )
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        faults = lacking(draft, "BrowserReport")
-        try:
-            declared.read(BrowserSettings, draft.settings)
-        except Invalid as error:
-            faults.append(("settings", error.message))
-        return faults
+        return [*lacking(draft, "BrowserReport"), *declared.faults(BrowserSettings, draft.settings)]
 
 
 def _report(looked: Looked, kept: frozenset[str]) -> JSON:

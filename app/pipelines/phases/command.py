@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import Invalid
 from app.pipelines.environments import Environments
 from app.pipelines.phases.asking import asking, granted
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
@@ -64,9 +63,4 @@ class CommandPhase:
         )
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        faults = lacking(draft, "CommandResult")
-        try:
-            declared.read(CommandSettings, draft.settings)
-        except Invalid as error:
-            faults.append(("settings", error.message))
-        return faults
+        return [*lacking(draft, "CommandResult"), *declared.faults(CommandSettings, draft.settings)]

@@ -19,7 +19,6 @@ from app.pipelines.permits import check_files
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.landing import Lander, Landing
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.phases.settings import NoSettings, faults_of
 from app.pipelines.project import ProjectSpec
 from app.pipelines.pushing import Parcel, Pusher
 from app.pipelines.snapshot import Snapshot
@@ -27,8 +26,10 @@ from app.pipelines.testing import TestBench
 from app.rendering.renderer import Renderer
 from app.tables import CommitIntent, Outcome, Push
 from app.usage import reports
+from app.workspace import declared
 from app.workspace.branch import BranchLocked, publish_commit
 from app.workspace.commit import CommitPlan, build_commit, commit_files, find_commit
+from app.workspace.declared import NoSettings
 from app.workspace.files import SourceFile
 from app.workspace.message import commit_message, trailers_of
 from app.workspace.repository import Repository
@@ -87,7 +88,7 @@ class CommitPhase:
         return PhaseResult(Outcome.PASSED, artifact=record)
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        return faults_of(NoSettings, draft.settings) + [
+        return declared.faults(NoSettings, draft.settings) + [
             (field, "a phase of kind commit needs one")
             for field in ("artifact", "schema")
             if getattr(draft, field) is None

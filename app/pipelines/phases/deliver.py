@@ -7,8 +7,9 @@ from app.errors import Invalid
 from app.pipelines.deliveries.sender import Parcel, Sender, Sent
 from app.pipelines.leases import Lease
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
-from app.pipelines.phases.settings import NoSettings, faults_of
 from app.tables import Outcome
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 
 
 class DeliverPhase:
@@ -29,7 +30,7 @@ class DeliverPhase:
         )
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        faults = faults_of(NoSettings, draft.settings) + [
+        faults = declared.faults(NoSettings, draft.settings) + [
             (field, "a phase of kind deliver needs one")
             for field in ("destination", "artifact", "schema")
             if getattr(draft, field) is None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from app.errors import Conflict
 from app.pipelines.phases.kind import Ask, Draft, PhaseContext, PhaseResult, Waiting
-from app.pipelines.phases.settings import NoSettings, faults_of
 from app.tables import Decision, Outcome, WaitReason
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 
 
 class EventMissed(Conflict):
@@ -30,7 +31,7 @@ class EventPhase:
         return PhaseResult(Outcome.PASSED, artifact=artifact, detail={"by": decided.by})
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        faults = faults_of(NoSettings, draft.settings) + [
+        faults = declared.faults(NoSettings, draft.settings) + [
             (field, "a phase of kind event has none")
             for field in ("role", "route", "apply", "on_reject")
             if getattr(draft, field) is not None

@@ -100,7 +100,7 @@ def _issues(context: PhaseContext, *, told_apart: bool) -> list[JSON]:
 def _previous(context: PhaseContext) -> dict[str, JSON]:
     """The artifacts the phase reads, and in a rework its own last one."""
     names = [*map(artifact_name, context.spec.inputs)]
-    if context.round and context.spec.artifact:
+    if context.reworks and context.spec.artifact:
         names.append(context.spec.artifact)
     return {name: context.artifacts[name] for name in names if name in context.artifacts}
 
@@ -118,7 +118,7 @@ def _budget(context: PhaseContext) -> int:
 def _beside(context: PhaseContext) -> int:
     """Tokens of all that stands in the prompt beside the repository; the schema is sent once more with it."""
     spec = context.spec
-    prompt = spec.rework if context.round and spec.rework else spec.prompt
+    prompt = spec.rework if context.reworks and spec.rework else spec.prompt
     given = (
         _previous(context),
         failing_parts(context.artifacts.get("test_results")),

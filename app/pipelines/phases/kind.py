@@ -101,6 +101,8 @@ class PhaseContext:
     """A person had the run made anew: what was answered before is not what is wanted."""
     decisions: tuple[Decided, ...] = ()
     """What was decided about what the run asked for so far."""
+    reworks: int = 0
+    """How often its work was sent back. A phase that a later round reaches for the first time has none."""
     item: Item | None = None
     """The part that is asked for; None: the phase as a whole."""
 

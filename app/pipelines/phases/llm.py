@@ -22,11 +22,11 @@ from app.pipelines.phases.consent import announce
 from app.pipelines.phases.kind import JSON, Ask, Draft, PhaseContext, PhaseResult, Waiting
 from app.pipelines.phases.repository import repository_of
 from app.pipelines.phases.request import question_of
-from app.pipelines.phases.settings import faults_of
 from app.pipelines.phases.shown import resolved, shown_of
 from app.rendering.renderer import Renderer
 from app.tables import Decision, Outcome, WaitReason
 from app.usage.budget import BudgetExceeded
+from app.workspace import declared
 from app.workspace.control import control_reason
 from app.workspace.files import UnsafePath, latest
 from app.workspace.paths import fold
@@ -57,7 +57,7 @@ class LlmPhase:
 
         An account without credit and a budget that is used up are waited for.
         """
-        if context.round and context.spec.limits.cache:
+        if context.reworks and context.spec.limits.cache:
             await self._caller.forget(context.pipeline_id, context.spec.name)
         reply = await self.ask(context, asyncio.Lock())
         detail = {"model": reply.model, "profile": reply.profile}
@@ -100,7 +100,7 @@ class LlmPhase:
             for field in ("role", "schema", "artifact", "route")
             if getattr(draft, field) is None
         ]
-        faults += faults_of(LlmSettings, draft.settings)
+        faults += declared.faults(LlmSettings, draft.settings)
         if draft.apply and draft.schema not in (CODE_SCHEMA, "CodeDeliverable"):
             faults.append(("apply", f"only a {CODE_SCHEMA} has files to write"))
         if draft.apply and draft.artifact not in (CODE_ARTIFACT, None):

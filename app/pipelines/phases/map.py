@@ -15,8 +15,8 @@ from app.llm.request import NotAccepted, Reply
 from app.pipelines.code import CODE_SCHEMA, CodeConflict, join
 from app.pipelines.phases.kind import JSON, Draft, Item, PhaseContext, PhaseResult
 from app.pipelines.phases.llm import LlmPhase
-from app.pipelines.phases.settings import faults_of, settings_of
 from app.tables import Outcome
+from app.workspace import declared
 
 MOST_ITEMS = 200
 
@@ -55,9 +55,9 @@ class MapPhase:
 
     async def run(self, context: PhaseContext) -> PhaseResult:
         """Raises `ItemsConflict` that names both items, and what one question raises, once all have ended."""
-        if context.round:
+        if context.reworks:
             return await self._llm.run(context)
-        settings = settings_of(MapSettings, context.spec.settings)
+        settings = declared.read(MapSettings, context.spec.settings)
         items = _items(context, settings)
         replies = await self._ask_all(context, items, settings.concurrency)
         body = _joined(items, replies)
@@ -65,7 +65,10 @@ class MapPhase:
         return PhaseResult(Outcome.PASSED, artifact=body, detail={"items": len(items)})
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        faults = [*self._llm.check(replace(draft, settings={})), *faults_of(MapSettings, draft.settings)]
+        faults = [
+            *self._llm.check(replace(draft, settings={})),
+            *declared.faults(MapSettings, draft.settings),
+        ]
         if draft.schema not in (CODE_SCHEMA, "CodeDeliverable", None):
             faults.append(("schema", f"the answers of a map are joined by file: {CODE_SCHEMA}"))
         if draft.apply is None:

@@ -29,7 +29,7 @@ class Question:
 async def question_of(context: PhaseContext, renderer: Renderer, state_dir: Path) -> Question:
     """Everything but what becomes of the answer. Raises `Invalid`, `TemplateError`."""
     spec = context.spec
-    prompt = spec.rework if context.round and spec.rework else spec.prompt
+    prompt = spec.rework if context.reworks and spec.rework else spec.prompt
     if prompt is None or spec.output is None or spec.profile is None:
         raise Invalid(f"phase {spec.name} has no prompt, schema or route", place=spec.name)
     forms = Forms(renderer, prompt, spec.output.contract())
@@ -37,7 +37,7 @@ async def question_of(context: PhaseContext, renderer: Renderer, state_dir: Path
     request = Request(
         profile=spec.profile.within(spec.limits),
         route=spec.route.name if spec.route else None,
-        cascade=context.snapshot.cascade(spec, context.round if spec.rework else 0),
+        cascade=context.snapshot.cascade(spec, context.reworks if spec.rework else 0),
         role=prompt.role,
         system=await forms.system(),
         system_in_words=await forms.in_words(),

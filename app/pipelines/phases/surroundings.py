@@ -91,7 +91,7 @@ def _first(context: PhaseContext) -> list[str]:
     components = context.artifacts.get("architecture", {}).get("components", ())
     own = context.item.body if context.item else None  # the files of the item that is asked for come first
     named = [part["file_path"] for part in sorted(components, key=lambda part: part != own)]
-    involved = files_involved(context.artifacts.get("test_results")) if context.round else []
+    involved = files_involved(context.artifacts.get("test_results")) if context.reworks else []
     return [path.removeprefix("./") for path in (*involved, *named)]
 
 

@@ -13,9 +13,10 @@ from app.pipelines.permits import permitted_paths
 from app.pipelines.phases.asking import asking, granted, told_by
 from app.pipelines.phases.kind import JSON, Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.repository import repository_of
-from app.pipelines.phases.settings import NoSettings, faults_of
 from app.pipelines.testing import TestBench, TestJob
 from app.tables import Outcome
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 from app.workspace.workspace import workspace_folder
 
 OUTCOMES = {"passed": Outcome.PASSED, "failed": Outcome.REJECTED, "suspect": Outcome.SUSPECT}
@@ -64,7 +65,7 @@ class TestsPhase:
         return PhaseResult(outcome, artifact=tested.as_json(kept), issues=tested.issues(), detail=detail)
 
     def check(self, draft: Draft) -> list[tuple[str, str]]:
-        return faults_of(NoSettings, draft.settings) + [
+        return declared.faults(NoSettings, draft.settings) + [
             (field, "a phase of kind tests needs one")
             for field in ("artifact", "schema")
             if getattr(draft, field) is None

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.workspace.gates import go_snippet, settings
+from app.workspace import declared
+from app.workspace.declared import NoSettings
+from app.workspace.gates import go_snippet
 from app.workspace.gates.gate import JSON, Bench, Change, Finding, GateResult, GateSpec
 from app.workspace.gates.nearest import nearest
 from app.workspace.gates.overlay import OWN, Overlay
-from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.snippet import as_it_stands
 from app.workspace.gates.tool import missing, result_of, run_tool
 
@@ -48,7 +49,7 @@ class GoGate:
     """`go build` and `go vet` of each module, offline and with the compiler of this host."""
 
     def check(self, given: Mapping[str, JSON]) -> None:
-        settings.read(GateSettings, given)
+        declared.read(NoSettings, given)
 
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
         with tempfile.TemporaryDirectory(prefix="workbench-go-") as made:

@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from app.workspace.gates import java_snippet, settings
+from app.workspace import declared
+from app.workspace.declared import NoSettings
+from app.workspace.gates import java_snippet
 from app.workspace.gates.gate import JSON, Bench, Change, Finding, GateResult, GateSpec
 from app.workspace.gates.nearest import nearest
 from app.workspace.gates.overlay import Overlay
-from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.snippet import as_it_stands
 from app.workspace.gates.tool import result_of, run_tool
 
@@ -26,7 +27,7 @@ HEAD = re.compile(r"(?:(?P<path>[^\s:][^:]*\.java):(?P<line>\d+): )?(?P<kind>err
 DETAIL = re.compile(r"  (?:symbol|location|required|found|reason|equality constraints|lower bounds): .*")
 
 
-class JavaSettings(GateSettings):
+class JavaSettings(NoSettings):
     classpath: tuple[str, ...] = ()
     """Folders and jars that the files need, in the repository or under /usr."""
     sources: tuple[str, ...] = ()
@@ -39,10 +40,10 @@ class JavaGate:
     """Compiles with every lint on; nothing of it is kept."""
 
     def check(self, given: Mapping[str, JSON]) -> None:
-        settings.read(JavaSettings, given)
+        declared.read(JavaSettings, given)
 
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
-        config = settings.read(JavaSettings, spec.settings)
+        config = declared.read(JavaSettings, spec.settings)
         with tempfile.TemporaryDirectory(prefix="workbench-java-") as made:
             overlay = Overlay(Path(made))
             files = await asyncio.to_thread(_files, change, overlay)

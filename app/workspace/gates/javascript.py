@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from app.workspace.gates import settings
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 from app.workspace.gates.gate import JSON, Bench, Change, Finding, GateResult, GateSpec
 from app.workspace.gates.nearest import nearest
-from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.tool import result_of, run_tool
 
 CHECK = r"""
@@ -41,7 +41,7 @@ class JavaScriptGate:
     """Sees what can not be parsed. What only fails when it runs, `node --check` can not see."""
 
     def check(self, given: Mapping[str, JSON]) -> None:
-        settings.read(GateSettings, given)
+        declared.read(NoSettings, given)
 
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
         judged = await asyncio.to_thread(lambda: [(_how(change.root, path), path) for path in change.paths])

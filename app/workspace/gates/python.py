@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from app.workspace.gates import settings
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 from app.workspace.gates.gate import JSON, Bench, Change, Finding, GateResult, GateSpec
-from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.tool import failed, result_of, run_tool
 from app.workspace.sandbox.execution import JUNIT, PYTHON
 
@@ -30,7 +30,7 @@ with open(sys.argv[1], "w") as file:
 
 class PythonGate:
     def check(self, given: Mapping[str, JSON]) -> None:
-        settings.read(GateSettings, given)
+        declared.read(NoSettings, given)
 
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
         python = "python3" if bench.python is None else PYTHON

@@ -6,16 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.workspace.gates import settings
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 from app.workspace.gates.gate import JSON, Bench, Change, Finding, GateResult, GateSpec
-from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.tool import result_of, run_tool
 from app.workspace.sandbox.execution import JUNIT, Execution
 
 CHECK = ("check", "--no-cache", "--output-format", "json", "--output-file", JUNIT)
 
 
-class RuffSettings(GateSettings):
+class RuffSettings(NoSettings):
     select: tuple[str, ...] = ()
     """Rules in place of those of the project's configuration, such as `F`."""
 
@@ -24,10 +24,10 @@ class RuffGate:
     """The ruff of the project's environment, else that of the host."""
 
     def check(self, given: Mapping[str, JSON]) -> None:
-        settings.read(RuffSettings, given)
+        declared.read(RuffSettings, given)
 
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
-        select = settings.read(RuffSettings, spec.settings).select
+        select = declared.read(RuffSettings, spec.settings).select
         chosen = ("--select", ",".join(select)) if select else ()
         execution = await run_tool(bench, change.root, "ruff", (*CHECK, *chosen, "--", *change.paths))
         return result_of(spec, "ruff", execution, _findings(execution, change))

@@ -7,10 +7,10 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
-from app.workspace.gates import settings
+from app.workspace import declared
+from app.workspace.declared import NoSettings
 from app.workspace.gates.gate import JSON, Bench, Change, Finding, GateResult, GateSpec
 from app.workspace.gates.nearest import nearest
-from app.workspace.gates.settings import GateSettings
 from app.workspace.gates.tool import missing, result_of, run_tool
 
 NO_COMPILER = 126
@@ -41,7 +41,7 @@ class TypeScriptGate:
     """`tsc --noEmit` for each configuration above a changed file."""
 
     def check(self, given: Mapping[str, JSON]) -> None:
-        settings.read(GateSettings, given)
+        declared.read(NoSettings, given)
 
     async def run(self, spec: GateSpec, change: Change, bench: Bench) -> GateResult:
         result = GateResult(spec.name, spec.kind, "passed", "tsc ended with 0")
