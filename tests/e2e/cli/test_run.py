@@ -135,6 +135,16 @@ def test_what_is_wrong_with_the_order_is_said_before_a_run_is_made(
     assert done.out == ""
 
 
+def test_a_repository_without_an_environment_is_refused_before_a_run_is_made(
+    workbench: Workbench, repository: Path
+) -> None:
+    (repository / ".venv").unlink()
+    done = workbench("run", EPIC, "--repo", str(repository), "--backend", "recorded")
+    assert (done.code, done.out) == (1, "")
+    assert "make a .venv in" in done.err
+    assert "--python" in done.err
+
+
 def test_the_epic_comes_from_a_file_or_from_stdin(
     workbench: Workbench, repository: Path, tmp_path: Path
 ) -> None:
