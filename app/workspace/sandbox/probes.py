@@ -66,7 +66,11 @@ def parent_environment() -> str:
 
 
 def write_outside() -> str:
-    return " ".join(path for path in OUTSIDE if _opened(path, os.O_WRONLY | os.O_CREAT))
+    """A file that could be made is removed again: where there is no wall it is one of the host's."""
+    made = [path for path in OUTSIDE if _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)]
+    for path in made:
+        os.unlink(path)
+    return " ".join(made)
 
 
 def read_outside() -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app.errors import Invalid
 from app.settings import ROOT, Settings
-from app.workspace.sandbox import bubblewrap, consent, prefixed, seatbelt, staging
+from app.workspace.sandbox import bubblewrap, consent, prefixed, probes, seatbelt, staging
 from app.workspace.sandbox.access import Access
 from app.workspace.sandbox.configured import configured
 from app.workspace.sandbox.execution import Command, SandboxUnavailable
@@ -120,6 +120,7 @@ async def test_an_external_sandbox_that_shuts_nothing_in_runs_nothing(tmp_path: 
     with pytest.raises(SandboxUnavailable) as caught:
         await sandbox.run(tmp_path, Command(("touch", str(tmp_path / "ran"))))
     assert {"network", "read_outside"} <= set(caught.value.details["probes"])
+    assert not any(os.path.exists(path) for path in probes.OUTSIDE)  # noqa: ASYNC240 - no disk is slow here
     assert not (tmp_path / "ran").exists()
 
 
