@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
 
+from app.cli.given_yaml import read_yaml
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, row, safe, say, stdout, table
-from app.errors import Invalid
 from app.pipelines import definitions
 from app.pipelines.definition import Definition
 from app.services import Services
@@ -38,7 +37,7 @@ def show(name: str) -> None:
 
 
 def put(file: Path) -> None:
-    definition = _read(file)
+    definition = read_yaml(file, Definition, "definition")
 
     async def write(services: Services) -> None:
         async with services.database.transaction() as session:
@@ -46,16 +45,3 @@ def put(file: Path) -> None:
 
     with_services(read_settings(), write)
     say(stdout(), f"{definition.name} stored; the next run uses it, runs under way keep what they pinned")
-
-
-def _read(file: Path) -> Definition:
-    try:
-        return Definition.model_validate(yaml.safe_load(file.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"the definition {file} can not be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise Invalid(f"{file} is no YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise Invalid(f"{file}: {place}: {first['msg']}", place=place) from None

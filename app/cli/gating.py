@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from app.cli.failures import Exit
 from app.cli.gate_view import show_gates
+from app.cli.given_yaml import read_yaml
 from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, print_json, row, safe, say, stdout, table
-from app.errors import Invalid
 from app.pipelines import gates
 from app.pipelines.checking import Checked, check_repository
 from app.pipelines.gates import GateDraft
@@ -49,7 +48,7 @@ def show(name: str) -> None:
 
 
 def put(file: Path) -> None:
-    draft = _read(file)
+    draft = read_yaml(file, GateDraft, "gate")
 
     async def write(services: Services) -> None:
         async with services.database.transaction() as session:
@@ -92,19 +91,6 @@ def _checked_json(checked: Checked) -> dict[str, Any]:
         "gates": [gate_report(result) for result in checked.results],
         "passed_by": list(checked.passed_by),
     }
-
-
-def _read(file: Path) -> GateDraft:
-    try:
-        return GateDraft.model_validate(yaml.safe_load(file.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"the gate {file} can not be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise Invalid(f"{file} is no YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise Invalid(f"{file}: {place}: {first['msg']}", place=place) from None
 
 
 def _as_json(gate: Gate) -> dict[str, Any]:
