@@ -72,10 +72,11 @@ PYTHON = Language(
 GO = Language(
     gate="go",
     tools=("go",),
-    adapter=TestAdapter.JUNIT,
-    command=one_test('GOCACHE="$PWD/.cache" GOFLAGS=-mod=mod go test ./...'),
+    adapter=TestAdapter.GO,
+    command=("go", "test", "./..."),
     repository={
         "go.mod": "module example.org/cart\n\ngo 1.18\n",
+        "cart.go": "package cart\n\nfunc Total(prices []int) int { return 0 }\n",
         "cart_test.go": 'package cart\n\nimport "testing"\n\nfunc TestTotal(t *testing.T) {\n'
         '\tif Total([]int{1, 2}) != 3 {\n\t\tt.Fatal("not 3")\n\t}\n}\n',
     },
@@ -88,7 +89,7 @@ GO = Language(
 JAVASCRIPT = Language(
     gate="javascript",
     tools=("node",),
-    adapter=TestAdapter.JUNIT,
+    adapter=TestAdapter.NODE,
     command=("node", "--test", "--test-reporter=junit", "--test-reporter-destination={junit}", "tests/"),
     repository={
         "package.json": '{"name": "cart", "type": "module"}\n',
