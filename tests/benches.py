@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.pipelines.baselines import BaselineKey
+from app.pipelines.environments import Environments
 from app.pipelines.project import ProjectSpec
 from app.pipelines.testing import TestBench, Tested, TestJob
 from app.tables import MovedBase, TestAdapter
@@ -50,10 +51,12 @@ class Workshop:
 
     async def test(self, files: Mapping[str, str], **changes: Any) -> Tested:
         async def tell(kind: str, data: Mapping[str, Any]) -> None:
-            self.told.append(kind)
+            if kind != "output":
+                self.told.append(kind)
 
         written = tuple(SourceFile(path, content) for path, content in files.items())
-        bench = TestBench(SANDBOX, self.baselines, Path(sys.executable), {})
+        environments = Environments(SANDBOX, self.folder / "state")
+        bench = TestBench(SANDBOX, environments, self.baselines, {})
         return await bench.test(replace(self.job, files=written, progress=tell, **changes))
 
 

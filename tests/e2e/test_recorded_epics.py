@@ -53,7 +53,8 @@ async def test_the_epic_runs_to_a_commit(epic: Epic, settings: Settings, sandbox
 @each_epic
 def test_every_answer_is_valid_as_it_stands(epic: Epic) -> None:
     for (phase, _), answer in answers(epic).items():
-        assert schema(SCHEMAS[phase]).validate(answer) == answer
+        valid = schema(SCHEMAS[phase]).validate(answer)
+        assert {name: valid[name] for name in answer} == answer
 
 
 @each_epic

@@ -61,7 +61,7 @@ async def test_a_project_names_gates_that_are_there_and_a_remote_without_a_secre
     draft = ProjectDraft(name="one", path=path, gates=("gone",))
     with pytest.raises(NotFound, match="no gate 'gone'"):
         await projects.save(services.database, draft)
-    with pytest.raises(Invalid, match="credentials"):
+    with pytest.raises(Invalid, match="password"):
         await projects.save(
             services.database,
             draft.model_copy(update={"gates": (), "push_to": "https://a:b@git.example.org/a"}),

@@ -12,9 +12,8 @@ from rich.console import Console
 from app.cli import view as views
 from app.cli.ending import show_ending
 from app.cli.lines import finished
-from app.pipelines import definitions, gates, projects
+from app.pipelines import definitions, gates
 from app.pipelines.gates import GateDraft
-from app.pipelines.projects import ProjectDraft
 from app.services import Services
 from app.tables import Pipeline
 from tests.db.software import SHOUT, Shop, Team, code
@@ -48,8 +47,7 @@ async def use(shop: Shop, *, project: tuple[str, ...], phase: tuple[str, ...]) -
         ]
         changed = tiny.model_copy(update={"phases": tuple(phases)})
         await definitions.save(session, changed, services.kinds, by_person=True)
-    path = str(shop.person.path)
-    await projects.save(services.database, ProjectDraft(name="shop", path=path, gates=project))
+    await shop.change(gates=project)
 
 
 async def results(shop: Shop, run: Pipeline) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from app.artifacts import store as artifacts
 from app.llm.types import Answer, Call
 from app.pipelines import invariants
+from app.pipelines.baselines import StoredBaselines
+from app.pipelines.environments import Environments
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
 from app.pipelines.phases.commit import CommitPhase
 from app.pipelines.phases.landing import MOVES
@@ -136,7 +137,9 @@ class Restless(TestBench):
     """While it tests, a person commits."""
 
     def __init__(self, shop: Shop) -> None:
-        super().__init__(shop.services.sandbox, Path(sys.executable), {})
+        sandbox, state = shop.services.sandbox, shop.services.settings.state_dir
+        baselines = StoredBaselines(shop.services.database)
+        super().__init__(sandbox, Environments(sandbox, state), baselines, {})
         self._shop = shop
         self.tested: list[str] = []
 

@@ -73,7 +73,7 @@ async def test_without_a_project_the_model_is_told_no_code(shop: Shop) -> None:
     team = Team(pm=[EPIC], architect=[ARCHITECTURE])
     await shop.walk(run, team)
     assert run.project_id is None
-    assert "All paths: []" in team.calls[1].messages[0].content
+    assert "Paths (0 of 0): []" in team.calls[1].messages[0].content
     assert (await services.pipelines.get(run.id)).state == "succeeded"
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from app.db import Database
-from app.pipelines import definitions, routing
+from app.pipelines import definitions, phases, routing
 from app.pipelines.route import Keyword
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt
@@ -29,7 +29,7 @@ from app.tables import (
 )
 from tests.db.scripted import Scripted
 
-KINDS = {name: Scripted() for name in ("llm", "tests", "commit")}
+KINDS = {name: Scripted() for name in phases.KINDS}
 SEEDS = load_seeds()
 THING = SchemaSeed(description="A thing", json_schema={"type": "object"})
 

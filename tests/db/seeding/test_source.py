@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.errors import NotFound
+from app.pipelines import phases
 from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
 from app.seeding.files import load_seeds
 from app.seeding.rows import seed
@@ -18,7 +19,7 @@ from app.seeding.source import FileSource
 from app.seeding.values import SchemaSeed
 from tests.db.scripted import Scripted
 
-KINDS = {name: Scripted() for name in ("llm", "tests", "commit")}
+KINDS = {name: Scripted() for name in phases.KINDS}
 THING = SchemaSeed(description="A thing", json_schema={"type": "object"})
 SEEDS = replace(load_seeds(), schemas={"thing": THING})
 SOURCES: dict[str, ConfigurationSource] = {"rows": RowSource(), "files": FileSource(SEEDS)}

@@ -20,7 +20,7 @@ def test_the_doctor_looks_for_broken_promises(workbench: Workbench, surroundings
         connection.execute("DELETE FROM pipelines WHERE definition = 'none'")
     assert done.code == 1
     assert "gapless events" in done.out
-    assert "1 of 15 checks failed" in done.out
+    assert "1 of 16 checks failed" in done.out
 
 
 def test_a_database_that_is_not_at_head_is_said(workbench: Workbench, server_url: str) -> None:

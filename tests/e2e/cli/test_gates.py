@@ -62,7 +62,7 @@ def test_gates_look_at_the_working_copy_or_at_a_commit(workbench: Workbench, rep
     assert committed.code == 0
     assert committed.json["commit"] == git(repository, "rev-parse", "main").strip()
     assert [(gate["name"], gate["outcome"]) for gate in committed.json["gates"]] == [("python", "passed")]
-    assert git(repository, "status", "--porcelain") == "?? new.py\n"
+    assert git(repository, "status", "--porcelain") == "?? .venv\n?? new.py\n"
 
 
 def test_a_repository_without_gates_of_its_own_is_told_to_name_some(

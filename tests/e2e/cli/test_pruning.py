@@ -31,7 +31,7 @@ def test_a_run_is_pruned_when_nothing_is_to_be_kept_and_can_still_be_shown(own: 
     )
     shown = own("show", "last")
     assert shown.code == 0
-    assert "its events, deliveries and earlier artifact versions were removed on" in shown.out
+    assert "its events, deliveries, files and earlier artifact versions were removed on" in shown.out
     assert "were removed on" in own("show", "last", "--events").out
     after = own("show", "last", "--json").json
     assert after["pruned_at"] is not None
