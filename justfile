@@ -13,6 +13,10 @@ check: lint test
 test *options:
     python -m pytest {{ options }}
 
+# With those that take long: chaos, faults, forged passes, other languages, recorded epics
+test-all *options:
+    python -m pytest -m "slow or not slow" {{ options }}
+
 lint:
     ruff check .
     ruff format --check .

@@ -83,6 +83,7 @@ async def test_gates_can_be_the_tests(state_root: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("mvn") is None, reason="mvn is not installed")
 @pytest.mark.skipif(not Path("/usr/share/maven-repo/junit/junit/4.x").exists(), reason="no JUnit for Maven")
+@pytest.mark.slow
 async def test_maven_tests_without_the_network(state_root: Path) -> None:
     pom = (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'

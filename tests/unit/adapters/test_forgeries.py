@@ -14,6 +14,8 @@ from app.tables import TestAdapter
 from tests.benches import Workshop, open_workshop
 from tests.unit.adapters import forgeries
 
+pytestmark = pytest.mark.slow
+
 Opened = dict[TestAdapter, Workshop]
 BASES = {
     TestAdapter.PYTEST: forgeries.BASE,
