@@ -27,6 +27,9 @@ from app.workspace.sandbox.sandbox import Sandbox
 from tests.e2e import canary
 
 TEMPLATE = "workbench_template"
+E2E = Path(__file__).parent / "e2e"
+ALWAYS = frozenset({"test_demo.py", "test_server.py", "test_serving.py"})
+"""Files of whole processes that the default tests hold too."""
 IN_SANDBOX = "WORKBENCH_IN_SANDBOX" in os.environ
 """Workbench tests a change of itself: this run is a command of its sandbox."""
 DISK = Path.cwd() / ".tmp" if IN_SANDBOX else Path("/var/tmp")
@@ -35,9 +38,12 @@ ROOM = 2 * 1024**3
 """Bytes: a server, its log of writes, the databases of the tests under way, and as much again."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Reports tell which abuse cases a test shows."""
+    """Tests of whole processes are slow but for a few; reports tell which abuse cases a test shows."""
     for item in items:
+        if item.path.is_relative_to(E2E) and item.path.name not in ALWAYS:
+            item.add_marker("slow")
         cases = sorted({case for mark in item.iter_markers("abuse") for case in mark.args})
         if cases:
             item.user_properties.append(("abuse", cases))

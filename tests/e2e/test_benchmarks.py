@@ -13,8 +13,6 @@ import pytest
 
 from app.settings import ROOT
 
-pytestmark = pytest.mark.slow
-
 
 def measured(server_url: str, folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Any]:
     """What the command printed, and what it wrote."""

@@ -20,8 +20,6 @@ from app.workspace.browser.program import PROGRAMS
 from tests.db.repositories import make_repository
 from tests.db.software import Shop, Team, code
 
-pytestmark = pytest.mark.slow
-
 with_chromium = pytest.mark.skipif(
     not any(os.access(path, os.X_OK) for path in PROGRAMS),
     reason="chromium is not installed (apt install chromium)",

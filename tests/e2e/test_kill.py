@@ -28,9 +28,6 @@ import asyncio, logging
 from app.services import open_services
 from app.settings import Settings
 from app.worker import create_worker
-import pytest
-
-pytestmark = pytest.mark.slow
 
 async def main():
     logging.basicConfig(level="INFO")

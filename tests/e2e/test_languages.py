@@ -19,8 +19,6 @@ from app.tables import TestAdapter
 from tests.db.repositories import make_repository
 from tests.db.software import Shop, Team, code, review
 
-pytestmark = pytest.mark.slow
-
 EPIC = "Add up the prices of a cart"
 ONE_TEST = """
 if {steps}; then failed=; else failed='<failure/>'; fi

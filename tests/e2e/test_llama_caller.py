@@ -22,8 +22,6 @@ from app.tables import PromptUsage
 from app.usage.recorder import UsageRecorder
 from tests.tiny_llama.process import llama
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("xllamacpp", reason="the real llama.cpp server needs the package xllamacpp")
 
 ANSWERS = 500

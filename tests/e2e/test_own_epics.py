@@ -43,7 +43,6 @@ NARROW = (
 """Those of them that there are."""
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout"),
     pytest.mark.skipif("WORKBENCH_IN_SANDBOX" in os.environ, reason="there is no sandbox inside a sandbox"),
 ]

@@ -19,8 +19,6 @@ from tests.benchmarks.economy.counting import prompt_in_tokens
 from tests.benchmarks.economy.epics import EPICS, Epic, files, sections
 from tests.benchmarks.economy.running import run
 
-pytestmark = pytest.mark.slow
-
 SCHEMAS = {
     "pm": "EpicDeliverable",
     "architect": "ArchitectureDeliverable",

@@ -25,8 +25,6 @@ from tests.stub.script import entries
 from tests.stub.server import Stub
 from tests.stub.shapes import Shape
 
-pytestmark = pytest.mark.slow
-
 PROFILES = {"anthropic": "claude", "ollama": "ollama-code", "openai": "lmstudio"}
 
 

@@ -76,7 +76,7 @@ async def test_what_a_command_says_is_an_event_while_it_runs(shop: Shop) -> None
     run = await shop.run(Team(developer=[code(SHOUT)]))
     async with shop.services.database.transaction() as session:
         told = [event for event in await events.since(session, run.id, 0) if event.kind == "output"]
-    assert [event.data for event in told] == [{"of": "test", "text": "collecting"}]
+    assert [event.data for event in told] == [{"of": "test", "text": "collecting", "phase": "test"}]
 
 
 async def test_a_run_that_could_not_be_tested_is_not_created(shop: Shop) -> None:

@@ -7,11 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from app.settings import ROOT
-
-pytestmark = pytest.mark.slow
 
 LIMIT_S = 240
 """Ends a program that hangs; a machine that does nothing else needs less than a minute."""

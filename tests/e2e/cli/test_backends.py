@@ -12,8 +12,6 @@ from tests.stub.script import entries
 from tests.stub.server import Stub
 from tests.stub.wires import MODELS
 
-pytestmark = pytest.mark.slow
-
 PROFILES = {"anthropic": "claude", "ollama": "ollama-fast", "openai": "lmstudio"}
 ADDRESSES = {
     "anthropic": "WORKBENCH_ANTHROPIC_BASE_URL",

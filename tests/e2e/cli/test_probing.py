@@ -13,8 +13,6 @@ from tests.e2e.test_llama_server import llama
 from tests.stub import Stub
 from tests.stub.shapes import Shape
 
-pytestmark = pytest.mark.slow
-
 NUMBER = Shape(text=json.dumps({"value": 42, "parity": "even", "is_prime": False, "fact": "Known."}))
 """Right for one question of the five, and valid JSON for all."""
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from app.settings import ROOT
-
-pytestmark = pytest.mark.slow
 
 CHOICE = (
     "model.call:1:after",  # paid, and nobody wrote the answer down

@@ -7,11 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from app.settings import ROOT
-
-pytestmark = pytest.mark.slow
 
 CHOICE = ("read-only", "disk full", "no connections")
 """The others stop and end sessions, as the short form of chaos does."""

@@ -8,8 +8,6 @@ from app.db import Database
 from app.pipelines import invariants
 from tests.e2e.reconciliation.trial import run
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize("protocol", ["anthropic", "ollama", "openai"])
 async def test_the_ledger_is_the_bill_through_failures_lost_replies_and_a_killed_process(
