@@ -31,6 +31,8 @@ OPEN = frozenset(
 ROLES = tuple(TokenRole)
 """Each role may do what the ones before it may."""
 
+REFUSED = "the token is not valid: it is unknown, has expired or was revoked"
+
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 
 
@@ -49,6 +51,10 @@ def needed_role(endpoint: object) -> TokenRole | None:
     return role
 
 
+class RefusedToken(Unauthorized):
+    """It has the form of a token and is none: perhaps a guess."""
+
+
 async def authenticate(context: Context, headers: Headers) -> Caller:
     """Raises `Unauthorized`, with the same words for an unknown, a revoked and an expired token."""
     if context.settings.auth == "off":
@@ -56,12 +62,12 @@ async def authenticate(context: Context, headers: Headers) -> Caller:
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("a token is needed: send the header Authorization: Bearer <token>")
-    row = None
-    if tokens.is_well_formed(text.strip()):
-        async with context.opened().database.transaction() as session:
-            row = await tokens.find(session, text.strip())
+    if not tokens.is_well_formed(text.strip()):
+        raise Unauthorized(REFUSED)
+    async with context.opened().database.transaction() as session:
+        row = await tokens.find(session, text.strip())
     if row is None:
-        raise Unauthorized("the token is not valid: it is unknown, has expired or was revoked")
+        raise RefusedToken(REFUSED)
     return Caller(str(row.id), row.name, TokenRole(row.role))
 
 

@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import body, idempotency, upload
-from app.api.access import OPEN, authenticate, authorize
+from app.api.access import OPEN, RefusedToken, authenticate, authorize
 from app.api.context import ANONYMOUS, Caller, Context
+from app.api.guesses import Guesses
 from app.api.origin import SAFE_METHODS, check_host, check_origin, check_server
 from app.api.problems import answer
 
@@ -32,6 +33,7 @@ class Gate:
         self._app = app
         self._context = context
         self._routes = routes
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -72,7 +74,7 @@ class Gate:
         body.check_target(scope)
         caller = ANONYMOUS
         if scope["path"] not in OPEN:
-            caller = await authenticate(self._context, headers)
+            caller = await self._authenticate(scope, headers)
             authorize(self._routes, scope, caller)
         scope.setdefault("state", {})["caller"] = caller
         if scope["method"] in SAFE_METHODS:
@@ -87,6 +89,14 @@ class Gate:
         content = await body.read(receive, headers)
         await body.check(content, headers)
         await self._do(scope, body.replay(content, receive), send, caller, content)
+
+    async def _authenticate(self, scope: Scope, headers: Headers) -> Caller:
+        try:
+            return await authenticate(self._context, headers)
+        except RefusedToken:
+            address, _ = scope.get("client") or ("unknown", 0)
+            self._guesses.count(address)
+            raise
 
     async def _do(self, scope: Scope, receive: Receive, send: Send, caller: Caller, content: bytes) -> None:
         """Once under the key of the request, if it has one. `content` is the body, or stands for it."""

@@ -184,6 +184,12 @@ async def estimate(body: Question, services: ServicesOf) -> EstimateView:
     return EstimateView.model_validate(found, from_attributes=True)
 
 
+@router.get("/self", summary="The scoreboard of the checkout that the service runs from, with its defaults")
+@needs(TokenRole.VIEWER)
+async def show_self(services: ServicesOf) -> ScoreboardView:
+    return await show(services, Assumed())
+
+
 @router.get("/scoreboard", summary="How the epics of a project went, what they cost, and whether that pays")
 @needs(TokenRole.VIEWER)
 async def show(services: ServicesOf, query: Annotated[Assumed, Query()]) -> ScoreboardView:

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 
 from app import tokens
 from app.api.access import OPEN, needed_role
+from app.api.guesses import MOST
 from app.main import create
 from app.services import Services
 from app.settings import Settings
@@ -197,3 +198,16 @@ async def test_a_websocket_is_closed(settings: Settings) -> None:
 
     await create(settings)({"type": "websocket", "path": "/pipelines", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.abuse(61)
+async def test_guesses_of_a_token_are_slowed_down_and_a_valid_one_still_passes(
+    services: Services, secured: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    async with services.database.transaction() as session:
+        row, guess = await tokens.create(session, "gone", TokenRole.ADMIN)
+        await session.delete(row)
+    wrong = {"authorization": f"Bearer {guess}"}
+    answers = [(await secured.get("/pipelines", headers=wrong)).status_code for _ in range(MOST + 2)]
+    assert answers == [401] * MOST + [429, 429]
+    assert (await secured.get("/pipelines", headers=bearer(TokenRole.VIEWER))).status_code == 200

@@ -89,7 +89,8 @@ async def test_an_estimate_names_its_phases_and_what_they_would_take(api: httpx.
 
 
 async def test_the_scoreboard_counts_the_epics_of_a_project(api: httpx.AsyncClient) -> None:
-    assert (await api.get("/scoreboard")).status_code == 404  # nothing registered the checkout here
+    for path in ("/scoreboard", "/self"):
+        assert (await api.get(path)).status_code == 404  # nothing registered the checkout here
     await order(api)
     board = (await api.get("/scoreboard", params={"project": "sample", "tokens_low": 10})).json()
     assert (board["epics"], board["under_way"], board["merged"]) == (1, 1, 0)
