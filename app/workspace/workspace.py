@@ -20,6 +20,7 @@ from app.workspace.files import SourceFile, UnsafePath, latest
 from app.workspace.fileset import check_amount
 from app.workspace.paths import check_path
 from app.workspace.repository import LINK, SUBMODULE, Repository, tracked_files
+from app.workspace.secrets import check_secrets
 from app.workspace.writer import Written, check_files, write_files
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -76,6 +77,7 @@ async def check_answer(
         if any(f"{path}/".startswith(f"{other}/") for other in fixed):
             raise UnsafePath(path, "not_a_file", "the base commit has a link or a submodule there")
     await asyncio.to_thread(check_files, root, files, protected=protected, permitted=permitted)
+    await check_secrets(repo, base_commit, files)
 
 
 async def apply_files(

@@ -75,8 +75,7 @@ ANSWERS = _cases(
     ("a body without end from a provider", "left at a bound"),
     (
         "secrets that the model repeats",
-        "redacted",
-        "nothing looks for secrets in answers; runs get none",
+        "unsafe_path for keys and tokens of known forms",
     ),
     ("markup and links in texts of an artifact", "read as text; nosniff and a policy on every answer"),
 )
@@ -100,7 +99,7 @@ API = _cases(
     ("patterns that take long", "bounded", "no route takes a pattern or a text to search for"),
     ("what a role may not reach", "403"),
     ("the same key twice at once", "one run"),
-    ("1,000 guesses of a token", "slowed down", "no rate limit; a token has 256 random bits"),
+    ("1,000 guesses of a token", "429 from the eleventh in a minute; a valid token passes"),
     ("fields that are not the caller's to set", "422"),
     ("cron lines and zones that make no sense", "422"),
     ("odd ids and page sizes", "404 or 422"),

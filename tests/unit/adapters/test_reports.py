@@ -102,11 +102,11 @@ def test_the_tests_of_node_are_named_with_the_suites_around_them() -> None:
     data = (
         '<testsuites><testcase name="top" classname="test"/><testsuite name="cart">'
         '<testsuite name="empty"><testcase name="adds" classname="test"/></testsuite></testsuite>'
-        '<testcase name="/work/vat.test.js" classname="test"/></testsuites>'
+        '<testcase name="/copy/vat.test.js" classname="test"/></testsuites>'
     )
     report = read(TestAdapter.NODE, data)
-    assert report.names("passed") == ["top", "cart > empty > adds", "/work/vat.test.js"]
-    assert report.hollow == ("/work/vat.test.js",)
+    assert report.names("passed") == ["top", "cart > empty > adds", "/copy/vat.test.js"]
+    assert report.hollow == ("/copy/vat.test.js",)
 
 
 @pytest.mark.parametrize(
