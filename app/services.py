@@ -28,7 +28,7 @@ from app.pipelines import projects
 from app.pipelines.asking import Asker
 from app.pipelines.batches.service import BatchService
 from app.pipelines.comparing import Comparer
-from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
+from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource
 from app.pipelines.estimating import Estimator
 from app.pipelines.improvements.service import ImprovementService
 from app.pipelines.phases import Tools, create_kinds
@@ -38,6 +38,7 @@ from app.pipelines.pushing import Pusher
 from app.pipelines.retention.policy import cache_bytes, policy_of
 from app.pipelines.retention.pruner import Pruner
 from app.pipelines.router import Router
+from app.pipelines.rows import RowSource
 from app.pipelines.service import Defaults, PipelineService
 from app.pipelines.snapshot import Policy
 from app.queue.listener import Listener

@@ -13,9 +13,9 @@ from app.api.docs import bearer
 from app.errors import Invalid
 from app.llm.types import Think
 from app.pipelines import routing
-from app.pipelines.configuration import as_route
 from app.pipelines.explaining import Turn, as_json
 from app.pipelines.route import Keyword, NextProfile, RouteSpec
+from app.pipelines.rows import as_route
 from app.pipelines.snapshot import Policy, PolicyDraft
 from app.tables import Route, TokenRole
 

@@ -14,7 +14,7 @@ from app.llm.errors import LLMDisabled
 from app.llm.probing.prober import Found, Step
 from app.llm.types import Profile
 from app.pipelines import routing
-from app.pipelines.configuration import as_profile
+from app.pipelines.rows import as_profile
 from app.seeding.files import load_probes
 from app.services import Services
 

@@ -14,10 +14,10 @@ from app.cli.opening import read_settings, with_services
 from app.cli.output import emit, line, print_json, row, say, stdout, table
 from app.errors import Unavailable
 from app.pipelines import routing
-from app.pipelines.configuration import as_route
 from app.pipelines.explaining import Explanation, Turn
 from app.pipelines.explaining import as_json as explanation_json
 from app.pipelines.route import Keyword
+from app.pipelines.rows import as_route
 from app.pipelines.snapshot import PolicyDraft
 from app.services import Services
 from app.tables import Route

@@ -12,9 +12,9 @@ from app.artifacts.documents import shipped_templates
 from app.artifacts.registry import schema_names
 from app.artifacts.rows import PREFIX
 from app.errors import unknown
-from app.pipelines.configuration import RowSource
 from app.pipelines.definition import Definition, Known, Phase, check_definition
 from app.pipelines.phases.kind import PhaseKind
+from app.pipelines.rows import RowSource
 from app.prompts import store as prompts
 from app.tables import ArtifactSchema, Destination, Gate, PhaseConfiguration, PipelineDefinition, Route
 

@@ -14,7 +14,7 @@ from app.llm.probing.prober import Prober
 from app.llm.survey import UNKNOWN_VERSION, server_version
 from app.llm.types import Backend, BackendName, Profile
 from app.pipelines import routing
-from app.pipelines.configuration import as_profile
+from app.pipelines.rows import as_profile
 from app.pipelines.turns import is_ours
 from app.settings import Settings
 

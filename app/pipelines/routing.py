@@ -10,9 +10,9 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Conflict, Invalid, unknown
-from app.pipelines.configuration import as_profile, as_route
 from app.pipelines.profile import ProfileChange, check_profile
 from app.pipelines.route import ANYTHING, Keyword, RouteSpec, check_route
+from app.pipelines.rows import as_profile, as_route
 from app.tables import ModelProfile, Route, RouteKeyword
 
 

@@ -38,7 +38,7 @@ async def check_secrets(repo: Repository, base_commit: str, files: Sequence[Sour
             continue
         known = secrets_in(await _before(repo, base_commit, file.path))
         if new := [what for secret, what in found.items() if secret not in known]:
-            why = f"it holds what looks like {new[0]}; read it from the environment, or write it in another form"
+            why = f"it holds what looks like {new[0]}; read it from the environment or write it otherwise"
             raise UnsafePath(file.path, "secret", why)
 
 

@@ -24,10 +24,11 @@ from app.pipelines.batches import results
 from app.pipelines.batches import store as batches
 from app.pipelines.batches.feeder import Feeder
 from app.pipelines.batches.inputs import Format
-from app.pipelines.configuration import ConfigurationLoader, RowSource
+from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.deliveries import store as deliveries
 from app.pipelines.orchestrator import PhaseExecutionOrchestrator
 from app.pipelines.retention import expired, history, items
+from app.pipelines.rows import RowSource
 from app.pipelines.schedules import store as schedules
 from app.pipelines.service import PipelineService
 from app.queue.consumer import ENTRYPOINT, HEARTBEAT

@@ -8,8 +8,9 @@ from typing import Any
 
 from app.db import Database
 from app.pipelines import creation, store
-from app.pipelines.configuration import ConfigurationLoader, RowSource
+from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.creation import Pinned
+from app.pipelines.rows import RowSource
 from app.pipelines.schedules import store as schedules
 from app.pipelines.schedules.schedule import Checks, ScheduleDraft, check
 from app.pipelines.schedules.ticking import Ticker

@@ -11,11 +11,12 @@ from uuid import UUID
 
 from app.db import Database
 from app.pipelines import definitions, events, leases, store
-from app.pipelines.configuration import ConfigurationLoader, RowSource
+from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.leases import Held
 from app.pipelines.orchestrator import LeaseTerms, PhaseExecutionOrchestrator
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseKind, PhaseResult
+from app.pipelines.rows import RowSource
 from app.pipelines.service import PipelineService
 from app.pipelines.work import Patience
 from app.prompts import store as prompts

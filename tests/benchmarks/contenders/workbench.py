@@ -14,10 +14,11 @@ import psycopg
 
 from app.db import Database
 from app.pipelines import creation, definitions
-from app.pipelines.configuration import ConfigurationLoader, RowSource
+from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.creation import NewRun, Pinned
 from app.pipelines.definition import Definition, Phase
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseKind, PhaseResult
+from app.pipelines.rows import RowSource
 from app.pipelines.snapshot import Policy
 from app.prompts import store as prompts
 from app.prompts.prompt import Prompt

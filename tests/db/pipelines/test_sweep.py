@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from app.pipelines import creation
-from app.pipelines.configuration import ConfigurationLoader, RowSource
+from app.pipelines.configuration import ConfigurationLoader
 from app.pipelines.creation import NewRun
+from app.pipelines.rows import RowSource
 from app.pipelines.snapshot import Policy
 from app.worker.sweep import FIRST, LOST_WAKEUPS, ORPHANS
 from tests.db.scripted import Engine, Scripted

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.errors import NotFound
 from app.pipelines import phases
-from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource, RowSource
+from app.pipelines.configuration import ConfigurationLoader, ConfigurationSource
+from app.pipelines.rows import RowSource
 from app.seeding.files import load_seeds
 from app.seeding.rows import seed
 from app.seeding.source import FileSource
