@@ -13,6 +13,8 @@ MAX_CHARS = 2 * 1024 * 1024
 """Longest text that edits may make."""
 LINES_SHOWN = 10
 """Places of a search text that is found more than once."""
+MOST_COUNTED = 1_000
+"""Places that are looked for: one after the other, each costs the length of the search text."""
 
 _LONE_LF = re.compile(r"(?<!\r)\n")
 
@@ -63,7 +65,7 @@ def _span(whole: str, edit: Edit, number: int, crlf: bool) -> tuple[int, int, st
         raise BadEdit(f"edit {number}: the search text is found 0 times, not once; {near}")
     if len(places) > 1:
         raise BadEdit(
-            f"edit {number}: the search text is found {len(places)} times, not once: at the lines "
+            f"edit {number}: the search text is found {_times(places)} times, not once: at the lines "
             f"{_numbers(whole, places)}; give more lines around it"
         )
     return places[0], places[0] + len(search), new
@@ -77,12 +79,17 @@ def _lines(text: str, crlf: bool) -> str:
 
 def _places(whole: str, search: str) -> list[int]:
     """Where the lines stand, overlapping finds included."""
-    found, at = [], whole.find(search)
-    while at >= 0:
-        if at == 0 or whole[at - 1] == "\n":
-            found.append(at)
-        at = whole.find(search, at + 1)
+    found = [0] if whole.startswith(search) else []
+    line = "\n" + search
+    at = whole.find(line)
+    while at >= 0 and len(found) <= MOST_COUNTED:
+        found.append(at + 1)
+        at = whole.find(line, at + 1)
     return found
+
+
+def _times(places: Sequence[int]) -> str:
+    return f"{len(places):,}" if len(places) <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
 
 
 def _numbers(whole: str, places: Sequence[int]) -> str:

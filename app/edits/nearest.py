@@ -16,6 +16,8 @@ PLACES = 8
 """Places that are compared in full."""
 LEAST = 0.4
 """Likeness, from 0 to 1, below which nothing is shown."""
+COMPARED = 100
+"""Characters of two lines that are compared, without their indents."""
 DIFF_LINES = 16
 DIFF_WIDTH = 160
 
@@ -69,8 +71,12 @@ def _likeness(wanted: Sequence[str], lines: Sequence[str], start: int) -> float:
     """Mean over the lines, 1 where one differs in nothing but its spaces."""
     found = lines[start : start + len(wanted)]
     pairs = [(_bare(mine), _bare(theirs)) for mine, theirs in zip(wanted, found, strict=False)]
-    alike = sum(1.0 if a == b else SequenceMatcher(None, a, b, autojunk=False).ratio() for a, b in pairs)
-    return alike / max(len(wanted), 1)
+    return sum(1.0 if a == b else _ratio(a, b) for a, b in pairs) / max(len(wanted), 1)
+
+
+def _ratio(one: str, other: str) -> float:
+    """Takes the square of the length where a line repeats one letter."""
+    return SequenceMatcher(None, one[:COMPARED], other[:COMPARED], autojunk=False).ratio()
 
 
 def _diff(wanted: Sequence[str], found: Sequence[str]) -> str:

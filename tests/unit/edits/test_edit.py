@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from app.edits.edit import MAX_CHARS, BadEdit, Edit, apply_edits
@@ -107,3 +109,18 @@ def test_a_new_version_that_repeats_most_of_a_long_text_is_told_from_a_rewrite()
     assert not repeats(before, before + "one more\n", 300)
     assert not repeats(before, "line 1\nall else is new\n", 200)
     assert kept_share("", "a\n") == 0
+
+
+def test_a_search_text_that_repeats_itself_over_a_long_file_is_given_up_soon() -> None:
+    began = time.thread_time()
+    told = refused("a\n" * 50_000, Edit("a\n" * 20_000, "b\n"))
+    assert "is found more than 1,000 times" in told
+    assert "at the lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …" in told
+    assert time.thread_time() - began < 1
+
+
+def test_long_lines_of_one_letter_are_compared_soon() -> None:
+    began = time.thread_time()
+    told = refused(f"{'a' * 390}\nb\n" * 1_000, Edit(f"{'a' * 389}c\nb\n" * 40, "b\n"))
+    assert "nearest are the lines 1 to 80" in told
+    assert time.thread_time() - began < 6
