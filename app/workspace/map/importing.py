@@ -15,6 +15,8 @@ _ENTRIES = frozenset({"__init__", "index", "mod", "lib", "main"})
 _NOWHERE = frozenset({"", "crate", "self", "super", "*", "@", "~"})
 SAME_FOLDER = 30
 """Files of a package that is imported as a folder."""
+LONGEST_END = 16
+"""Names at the end of a path that are compared with an import, at most."""
 
 
 def imports_of(language: str, text: str) -> list[str]:
@@ -47,13 +49,14 @@ class Places:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._keys: dict[tuple[str, ...], list[str]] = {}
-        self._by_last: dict[str, list[tuple[str, ...]]] = {}
+        self._ends: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
         self._folders: dict[tuple[str, ...], list[str]] = {}
         self._known: dict[str, tuple[str, ...]] = {}
         for path in paths:
             self._add(path)
         for key in {**self._keys, **self._folders}:
-            self._by_last.setdefault(key[-1], []).append(key)
+            for length in range(2, min(len(key), LONGEST_END) + 1):
+                self._ends.setdefault(key[-length:], []).append(key)
 
     def find(self, path: str, name: str) -> tuple[str, ...]:
         """The files that `name` means in the file at `path`; none: it is of another package, or unclear."""
@@ -79,12 +82,18 @@ class Places:
             wanted = parts[:end]
             if not wanted:
                 break
-            scored = [(_common(key, wanted), key) for key in self._by_last.get(wanted[-1], ())]
-            most = max((score for score, _ in scored), default=0)
-            best = [key for score, key in scored if score == most and (most > 1 or most == len(key))]
+            best = self._alike(tuple(wanted))
             if len(best) == 1:
                 return self._at(best[0])
         return ()
+
+    def _alike(self, wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """The places that share the longest end; one name alone has to be all of the path."""
+        for length in range(min(len(wanted), LONGEST_END), 1, -1):
+            if found := self._ends.get(wanted[-length:]):
+                return found
+        alone = wanted[-1:]
+        return [alone] if alone in self._keys or alone in self._folders else []
 
     def _at(self, key: tuple[str, ...]) -> tuple[str, ...]:
         if key in self._keys:
@@ -99,12 +108,3 @@ def _key(path: str) -> tuple[str, ...]:
     stem = name.rpartition(".")[0] or name
     parts = [part for part in folders if part not in ("", ".", "..")]
     return tuple(parts if stem in _ENTRIES and parts else [*parts, stem])
-
-
-def _common(key: tuple[str, ...], wanted: list[str]) -> int:
-    count = 0
-    for mine, theirs in zip(reversed(key), reversed(wanted), strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count

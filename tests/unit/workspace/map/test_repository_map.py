@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 
@@ -133,6 +134,15 @@ def test_an_import_is_found_in_the_repository_or_is_somebody_elses(path, name, m
     known = ["a.py", "cmd/main.go", "pkg/money/price.go", "pkg/money/tax.go", "src/app/llm/__init__.py"]
     known += ["src/app/llm/json_text.py", "src/app/llm/parser.py", "web/api/index.ts", "web/cart.ts"]
     assert list(Places(known).find(path, name)) == meant
+
+
+def test_many_files_of_one_name_do_not_make_an_import_slow():
+    began = time.thread_time()
+    places = Places(f"d{number}/utils.py" for number in range(2_000))
+    found = [places.find("main.py", f"other{number}.utils") for number in range(2_000)]
+    assert not any(found)
+    assert places.find("main.py", "lib.d7.utils") == ("d7/utils.py",)
+    assert time.thread_time() - began < 2
 
 
 async def test_a_file_that_ends_its_process_is_broken_and_the_others_are_read():
