@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from zlib import crc32
 
-from app.workspace.map.outline import Outline
+from app.workspace.map.outline import Key, Outline
 
 FORMAT = "outlines 1"
 """Another number for other rules: what older ones made is parsed again."""
@@ -20,9 +20,6 @@ MAX_KEPT = 50_000
 """Outlines beside those of the commit at hand."""
 UNUSED_DAYS = 30
 MAX_BYTES = 512 * 1024 * 1024
-
-Key = tuple[str, str]
-"""Blob and language: the same bytes may stand in a `.js` and a `.ts`."""
 
 
 def cache_file(state_dir: Path, repository: Path) -> Path:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+Key = tuple[str, str]
+"""Blob and language: the same bytes may stand in a `.js` and a `.ts`."""
 LEAST_LETTERS = 3
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.settings import ROOT
-from app.workspace.map.outline import Outline
+from app.workspace.map.outline import Key, Outline
 
 PROCESSES = 2
 WORTH_TWO = 100
@@ -32,24 +32,28 @@ class Source:
     language: str
     data: bytes
 
+    @property
+    def key(self) -> Key:
+        return self.blob, self.language
 
-async def outlines(sources: Sequence[Source]) -> dict[str, Outline]:
-    """Blob → outline. What ends its process or takes too long is `broken`; some may be missing behind it."""
+
+async def outlines(sources: Sequence[Source]) -> dict[Key, Outline]:
+    """What ends its process or takes too long is `broken`; some may be missing behind it."""
     count = min(PROCESSES, os.cpu_count() or 1) if len(sources) >= WORTH_TWO else 1
     parts = await asyncio.gather(*(_part(sources[start::count]) for start in range(count)))
-    return {blob: one for part in parts for blob, one in part.items()}
+    return {key: one for part in parts for key, one in part.items()}
 
 
-async def _part(sources: Sequence[Source]) -> dict[str, Outline]:
-    found: dict[str, Outline] = {}
+async def _part(sources: Sequence[Source]) -> dict[Key, Outline]:
+    found: dict[Key, Outline] = {}
     for _ in range(MAX_DEATHS):
-        rest = [source for source in sources if source.blob not in found]
+        rest = [source for source in sources if source.key not in found]
         if not rest:
             break
         answers = await _ask(rest)
-        found |= {source.blob: answer for source, answer in zip(rest, answers, strict=False)}
+        found |= {source.key: answer for source, answer in zip(rest, answers, strict=False)}
         if len(answers) < len(rest):
-            found[rest[len(answers)].blob] = Outline(broken=True)
+            found[rest[len(answers)].key] = Outline(broken=True)
     return found
 
 

@@ -39,7 +39,8 @@ async def parts_of(files: Sequence[SourceFile], terms: Sequence[str], budget_tok
         for number, file in enumerate(files)
         if (language := language_of(file.path)) is not None
     ]
-    found = await outlines(sources) if sources else {}
+    read = await outlines(sources) if sources else {}
+    found = {number: one for (number, _), one in read.items()}
     parts: list[Part] = []
     for number, file in enumerate(files):
         room = budget_tokens // (len(files) - number)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from app.usage.estimate import estimate_tokens
 from app.workspace.git import git
-from app.workspace.map.cache import Key, cache_file, load, store
+from app.workspace.map.cache import cache_file, load, store
 from app.workspace.map.languages import language_of
-from app.workspace.map.outline import Outline, Symbol
+from app.workspace.map.outline import Key, Outline, Symbol
 from app.workspace.map.parsing import Source, outlines
 from app.workspace.map.ranking import ranked
 from app.workspace.repository import LINK, SUBMODULE, Repository, TreeEntry
@@ -124,8 +124,8 @@ async def _parse(repo: Repository, keys: Sequence[Key]) -> dict[Key, Outline]:
     found = await outlines(sources)
     left = dict.fromkeys(keys, Outline())  # what is no text has an outline, too: an empty one
     for source in sources:
-        del left[source.blob, source.language]
-    return left | {(one.blob, one.language): found[one.blob] for one in sources if one.blob in found}
+        del left[source.key]
+    return left | found
 
 
 def _sources(keys: Sequence[Key], output: bytes) -> list[Source]:

@@ -145,6 +145,15 @@ def test_many_files_of_one_name_do_not_make_an_import_slow():
     assert time.thread_time() - began < 2
 
 
+async def test_the_same_bytes_in_two_languages_have_an_outline_of_each():
+    data = b"interface Till {}\nexport function take(price: number): void {}\n"
+    both = [Source("a", language, data) for language in ("typescript", "javascript")]
+    alone = [(await outlines([source]))[source.key] for source in both]
+    found = await outlines(both)
+    assert [found[source.key] for source in both] == alone
+    assert alone[0] != alone[1]
+
+
 async def test_a_file_that_ends_its_process_is_broken_and_the_others_are_read():
     sources = [
         Source("1", "python", b"def one(): ...\n"),
@@ -152,8 +161,8 @@ async def test_a_file_that_ends_its_process_is_broken_and_the_others_are_read():
         Source("3", "python", b"def three(): ...\n"),
     ]
     found = await outlines(sources)
-    assert [found[blob].broken for blob in "123"] == [False, True, False]
-    assert found["3"].symbols[0].name == "three"
+    assert [found[source.key].broken for source in sources] == [False, True, False]
+    assert found["3", "python"].symbols[0].name == "three"
 
 
 async def test_a_file_too_long_is_shown_by_its_head_and_the_definitions_that_matter():
