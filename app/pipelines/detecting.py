@@ -16,7 +16,14 @@ from app.pipelines.projects import ProjectDraft
 from app.tables import Gate, TestAdapter
 from app.workspace.detection import Detected, adapter_of, detect
 from app.workspace.gates.gate import GateSpec, gate_of
-from app.workspace.repository import Repository, head_commit, open_repository, read_file, tracked_files
+from app.workspace.repository import (
+    SUBMODULE,
+    Repository,
+    head_commit,
+    open_repository,
+    read_file,
+    tracked_files,
+)
 from app.workspace.sandbox.bubblewrap import SYSTEM_PATH
 
 LARGEST = 256 * 1024
@@ -43,7 +50,9 @@ async def completed(database: Database, draft: ProjectDraft) -> Completed:
     repository = await open_repository(Path(draft.path))
     commit = await head_commit(repository, draft.base_branch)
     entries = await tracked_files(repository, commit)
-    sizes = {entry.path: entry.size for entry in entries if entry.path.isprintable()}
+    sizes = {
+        entry.path: entry.size for entry in entries if entry.path.isprintable() and entry.mode != SUBMODULE
+    }
     found = await detect(list(sizes), _Reader(repository, commit, sizes).read)
     gates = await _suggested(database, list(sizes))
     if found is None or (found.adapter is TestAdapter.GATES and not (gates or draft.gates)):

@@ -79,3 +79,15 @@ async def test_a_project_without_a_test_command_gets_that_of_its_files(
     given = ProjectDraft(name="one", path=path, test_command=("sh", "test.sh", "{junit}"))
     made = await detecting.completed(services.database, given)
     assert (made.detected, made.draft.test_adapter) == (None, TestAdapter.JUNIT)
+
+
+async def test_a_submodule_is_not_looked_into_for_how_a_project_is_tested(
+    services: Services, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "one", {"a": "1"})
+    head = repository.git("rev-parse", "HEAD")
+    for path in ("package.json", "test_a.py"):
+        repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},{path}")
+    repository.git("commit", "-qm", "Add submodules")
+    draft = ProjectDraft(name="one", path=str(repository.path))
+    assert (await detecting.completed(services.database, draft)).detected is None
