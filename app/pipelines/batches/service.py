@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.pipelines import creation
-from app.pipelines.batches import store
+from app.pipelines.batches import stacking, store
 from app.pipelines.batches.account import Account, account
 from app.pipelines.batches.feeder import Feeder
 from app.pipelines.batches.stacking import Terms
@@ -120,6 +120,8 @@ class BatchService:
             if batch.state == BatchState.FINISHED:
                 batch.state = BatchState.OPEN
                 batch.finished_at = None
+            if (improvement := await stacking.of(session, batch)) is not None:
+                improvement.stopped = None
         return await self._fed(batch_id)
 
     async def get(self, batch_id: UUID) -> Batch:

@@ -98,6 +98,15 @@ async def test_it_stops_after_so_many_failures_in_a_row(stack: Stack) -> None:
     assert (batch.state, await stack.stopped(batch)) == ("finished", "failures")
 
 
+async def test_one_whose_dead_letters_are_tried_again_has_not_stopped(stack: Stack) -> None:
+    batch = await stack.done(["red 1", "b"], max_failures=1)
+    assert (batch.state, await stack.stopped(batch)) == ("finished", "failures")
+    batch = await stack.bench.batches.retry(batch.id)
+    assert (batch.state, batch.running, await stack.stopped(batch)) == ("open", 1, None)
+    batch = await stack.bench.work(batch)
+    assert (batch.state, batch.dead, await stack.stopped(batch)) == ("finished", 1, None)
+
+
 async def test_it_stops_once_its_runs_have_cost_what_they_may(stack: Stack) -> None:
     batch = await stack.order(["a", "b", "c"], max_usd=Decimal("0.3"))
     await spend(stack, batch)
