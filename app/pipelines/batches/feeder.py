@@ -109,7 +109,7 @@ class Feeder:
 
     async def _stop(self, session: AsyncSession, batch: Batch, improvement: Improvement) -> None:
         """End an improvement that may not go on; a run that waits for more budget is cancelled."""
-        why = await stacking.stop(session, batch, improvement)
+        why = await stacking.stop(session, batch, improvement, self._defaults)
         if why is None:
             return
         improvement.stopped = why

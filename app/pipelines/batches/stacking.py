@@ -44,15 +44,13 @@ NEXT = text(
 )
 OUT_OF_BUDGET = text(
     """
-    SELECT EXISTS (
-        SELECT FROM batch_items i JOIN pipelines p ON p.id = i.pipeline_id
-        JOIN waits w ON w.pipeline_id = p.id
-        WHERE i.batch_id = :batch AND i.state = 'running' AND p.state = 'waiting' AND w.decision = 'open'
-          AND w.reason = 'budget' AND w.subject = 'run:' || p.id
-    )
+    SELECT p.id AS run, w.details ->> 'unit' AS unit
+    FROM batch_items i JOIN pipelines p ON p.id = i.pipeline_id JOIN waits w ON w.pipeline_id = p.id
+    WHERE i.batch_id = :batch AND i.state = 'running' AND p.state = 'waiting' AND w.decision = 'open'
+      AND w.reason = 'budget' AND w.subject = 'run:' || p.id
     """
 )
-"""The run has used up what was left for it; budgets of days and projects are waited for."""
+"""A run that has used up its own budget; budgets of days and projects are waited for."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,9 @@ async def due(session: AsyncSession, batch: Batch, improvement: Improvement) -> 
     return [(number, await _epic(session, batch, improvement, wanted)) for number, wanted in rows]
 
 
-async def stop(session: AsyncSession, batch: Batch, improvement: Improvement) -> Stop | None:
+async def stop(
+    session: AsyncSession, batch: Batch, improvement: Improvement, defaults: Defaults
+) -> Stop | None:
     """Why it has to stop now; None: it may go on."""
     if await failures(session, batch) >= improvement.max_failures:
         return Stop.FAILURES
@@ -104,9 +104,31 @@ async def stop(session: AsyncSession, batch: Batch, improvement: Improvement) ->
         return Stop.BUDGET_USD
     if improvement.max_tokens is not None and bill.tokens.total >= improvement.max_tokens:
         return Stop.BUDGET_TOKENS
-    if (await session.execute(OUT_OF_BUDGET, {"batch": batch.id})).scalar_one():
-        return Stop.BUDGET_USD if improvement.max_usd is not None else Stop.BUDGET_TOKENS
-    return None
+    waiting = (await session.execute(OUT_OF_BUDGET, {"batch": batch.id})).one_or_none()
+    if waiting is None:
+        return None
+    unit = waiting.unit or ("usd" if improvement.max_usd is not None else "tokens")
+    if await _is_limit_of_every_run(session, improvement, bill, waiting.run, unit, defaults):
+        return (
+            None  # more is left for the improvement, so a person decides about this run, as about any other
+        )
+    return Stop.BUDGET_USD if unit == "usd" else Stop.BUDGET_TOKENS
+
+
+async def _is_limit_of_every_run(
+    session: AsyncSession, improvement: Improvement, bill: Bill, run: UUID, unit: str, defaults: Defaults
+) -> bool:
+    """Whether the run came up against what any run may take, and not against what is left for all of them."""
+    own = await reports.total(session, run)
+    every = await budgets.state(session, "run", defaults)
+    its = await budgets.state(session, f"run:{run}", defaults)
+    usd, tokens = _left(improvement, bill)
+    figures: dict[str, tuple[Any, ...]] = {
+        "usd": (its.limit_usd, every.limit_usd, usd, own.cost_usd),
+        "tokens": (its.limit_tokens, every.limit_tokens, tokens, own.tokens.total),
+    }
+    limit, usual, left, spent = figures[unit]
+    return bool(limit == usual and (left is None or left + spent > (limit or 0)))
 
 
 async def limit(

@@ -15,6 +15,8 @@ from app.pipelines.batches.stacking import Terms, step_towards
 from app.pipelines.definition import Phase
 from app.pipelines.phases.kind import Ask, PhaseContext, PhaseResult, Waiting
 from app.tables import Batch, Budget, Improvement, Pipeline, WaitReason
+from app.usage import budgets
+from app.usage.budget import Defaults
 from tests.db.batching import LEDGER, Bench, Down, Wrong
 from tests.db.scripted import Doing, thing
 
@@ -127,6 +129,19 @@ async def test_a_run_that_needs_more_than_is_left_is_cancelled(stack: Stack) -> 
     batch = await stack.done(["a", "dear", "b"], max_tokens=1000)
     assert await stack.bench.states(batch) == ["succeeded", "cancelled", "cancelled"]
     assert (batch.state, await stack.stopped(batch)) == ("cancelled", "budget_tokens")
+
+
+async def test_a_run_that_comes_up_against_the_limit_of_every_run_waits_while_more_is_left(
+    stack: Stack,
+) -> None:
+    async with stack.bench.database.transaction() as session:
+        await budgets.change(session, "run", {"limit_tokens": 5}, Defaults())
+    batch = await stack.order(["dear", "b"], max_tokens=1000)
+    [run] = await stack.bench.runs(batch)
+    waiting = await stack.bench.engine.walk(await stack.bench.engine.service.get(run))
+    await stack.bench.feeder().tick()
+    assert (waiting.state, await stack.bench.states(batch)) == ("waiting", ["running", "pending"])
+    assert await stack.stopped(batch) is None
 
 
 async def test_without_a_limit_of_its_own_its_runs_wait_for_somebody_who_raises_the_budget(
