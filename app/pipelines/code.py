@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from app.workspace.files import SourceFile
+from app.workspace.files import SourceFile, without_dots
 
 CODE_SCHEMA = "DeveloperDeliverable"
 CODE_ARTIFACT = "code"
@@ -47,7 +47,7 @@ def join(answers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _one_path(path: str) -> str:
     """Names that are the same file on some file system."""
-    return unicodedata.normalize("NFC", path.removeprefix("./")).casefold()
+    return unicodedata.normalize("NFC", without_dots(path)).casefold()
 
 
 def merge(earlier: dict[str, Any] | None, answer: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.edits.edit import BadEdit, Edit, apply_edits
 from app.edits.rewrite import repeats
 from app.llm.request import NotAccepted
 from app.pipelines.code import LISTS
+from app.workspace.files import without_dots
 from app.workspace.textfiles import is_test
 
 _LISTS_OF_A_FILE = ("imports", "classes", "functions", "tests_required")
@@ -59,7 +60,7 @@ def _edited(path: str, edits: list[Edit], shown: Shown) -> str:
 
 
 def _repetition(file: Mapping[str, Any], shown: Shown, whole_lines: int | None) -> str | None:
-    path = file["path"].removeprefix("./")
+    path = without_dots(file["path"])
     if path not in shown.texts:
         return None
     before = shown.texts[path]
@@ -74,7 +75,7 @@ def _repetition(file: Mapping[str, Any], shown: Shown, whole_lines: int | None) 
 def _by_path(answer: Mapping[str, Any]) -> dict[str, list[Edit]]:
     found: dict[str, list[Edit]] = {}
     for edit in answer.get("edits", ()):
-        path = edit["path"].removeprefix("./")
+        path = without_dots(edit["path"])
         found.setdefault(path, []).append(Edit(edit["search"], edit["replace"]))
     return found
 

@@ -40,11 +40,12 @@ class SourceFile:
 
 def latest(rounds: Iterable[Iterable[SourceFile]]) -> tuple[SourceFile, ...]:
     """The files after all rounds: a later round replaces a path, the order is by path."""
-    current = {_without_dots(file.path): file.content for files in rounds for file in files}
+    current = {without_dots(file.path): file.content for files in rounds for file in files}
     return tuple(SourceFile(path, current[path]) for path in sorted(current))
 
 
-def _without_dots(path: str) -> str:
+def without_dots(path: str) -> str:
+    """`a/./b` and `./a/b` name the file `a/b`."""
     return "/".join(segment for segment in path.split("/") if segment != ".")
 
 

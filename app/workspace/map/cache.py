@@ -14,7 +14,7 @@ from zlib import crc32
 
 from app.workspace.map.outline import Key, Outline
 
-FORMAT = "outlines 1"
+FORMAT = "outlines 2"
 """Another number for other rules: what older ones made is parsed again."""
 MAX_KEPT = 50_000
 """Outlines beside those of the commit at hand."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from app.workspace.map.importing import Places
 from app.workspace.map.outline import Outline, words
 from app.workspace.textfiles import is_test
 
+MOST_LINKS = 500
+"""Of one file; a folder of many files that is imported would make millions in a large repository."""
 IN_PATH, IN_NAMES, IN_PROSE = 4.0, 3.0, 1.0
 """What a word of the epic is worth where it stands; a rare word is worth more."""
 PER_USER = 0.5
@@ -41,7 +44,10 @@ def links_of(outlines: Mapping[str, Outline]) -> Links:
     """`outlines` by path."""
     places = Places(outlines)
     imports = {
-        path: frozenset(found for name in one.imports for found in places.find(path, name)) - {path}
+        path: frozenset(
+            islice((found for name in one.imports for found in places.find(path, name)), MOST_LINKS)
+        )
+        - {path}
         for path, one in outlines.items()
     }
     users: dict[str, set[str]] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.usage.estimate import estimate_tokens
-from app.workspace.git import git
+from app.workspace.git import GitError, git
 from app.workspace.map.cache import cache_file, load, store
 from app.workspace.map.languages import language_of
 from app.workspace.map.outline import Key, Outline, Symbol
@@ -133,7 +133,10 @@ def _sources(keys: Sequence[Key], output: bytes) -> list[Source]:
     found, at = [], 0
     for blob, language in keys:
         end = output.index(b"\n", at)
-        size = int(output[at:end].split()[2])
+        blob_id, *kind_and_size = output[at:end].decode().split()
+        if len(kind_and_size) != 2:
+            raise GitError(f"the repository lacks the object {blob_id}; `git fsck` says more")
+        size = int(kind_and_size[1])
         data = output[end + 1 : end + 1 + size]
         at = end + 2 + size
         text = text_of(data)

@@ -73,3 +73,12 @@ def test_a_file_of_which_only_parts_are_known_is_edited_and_never_given_whole() 
     shown = Shown(TEXTS, frozenset({"app/a.py"}))
     assert "parts of it only" in refused(answer(files=(code_file("app/a.py"),)), shown)[0]
     assert resolved(answer(("app/a.py", "one", "1")), shown)["files"][0]["content"] == "1\ntwo\n"
+
+
+@pytest.mark.parametrize("path", ["./app/long.py", "app/./long.py", "././app/long.py"])
+def test_another_spelling_of_a_path_gets_around_no_rule(path: str) -> None:
+    whole = code_file(path, TEXTS["app/long.py"] + "y = 2\n")
+    [fault] = refused(answer(files=(whole,)))
+    assert "most of them stay" in fault
+    found = resolved(answer((path, "x = 1\n" * 300, "z = 3\n")))
+    assert [(file["path"], file["content"]) for file in found["files"]] == [("app/long.py", "z = 3\n")]
