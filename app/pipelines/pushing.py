@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -28,29 +30,39 @@ FIRST_PAUSE_S = 60
 """Doubles with each attempt, up to an hour: eight attempts take about two hours."""
 AT_ONCE = 20
 
-COMMITTED = text(
-    """
-    SELECT projects.name AS project, projects.path, projects.push_to, intent.branch,
-           artifacts.body->>'commit' AS commit, pipelines.discarded_at
+_MADE = """
     FROM pipelines JOIN commit_intents AS intent ON intent.pipeline_id = pipelines.id
     JOIN projects ON projects.id = project_id
     JOIN artifacts ON artifacts.pipeline_id = pipelines.id AND current
     JOIN phase_runs ON phase_runs.id = phase_run_id AND kind = 'commit'
-    WHERE pipelines.id = :run
+"""
+COMMITTED = text(
+    f"""
+    SELECT projects.name AS project, projects.path, projects.push_to, intent.branch,
+           artifacts.body->>'commit' AS commit, pipelines.discarded_at
+    {_MADE} WHERE pipelines.id = :run
     """
 )
 """What a run committed, and where its project wants it now."""
 DUE = text(
     f"""
-    SELECT pushes.pipeline_id, projects.path FROM pushes
-    JOIN pipelines ON pipelines.id = pipeline_id JOIN projects ON projects.id = project_id
+    SELECT pushes.pipeline_id, projects.path, pushes.updated_at
+    {_MADE} JOIN pushes ON pushes.pipeline_id = pipelines.id
     WHERE pushes.state = 'committed_not_pushed' AND pipelines.state <> 'running' AND discarded_at IS NULL
       AND push_to IS NOT NULL AND pushes.attempts < {MOST_ATTEMPTS}
       AND pushes.updated_at < clock_timestamp()
           - least({FIRST_PAUSE_S} * 2 ^ (pushes.attempts - 1), 3600) * interval '1 second'
-    ORDER BY pushes.updated_at LIMIT {AT_ONCE}
-    """  # noqa: S608 - constants
+    ORDER BY pushes.updated_at
+    """
 )
+"""Wherever the repository is: what is elsewhere must not keep what is here from its turn."""
+TAKE = text(
+    """
+    UPDATE pushes SET updated_at = clock_timestamp()
+    WHERE pipeline_id = :run AND updated_at = :seen RETURNING pipeline_id
+    """
+)
+"""Of the workers that see the same push due, one gets it: else each would use up an attempt."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +115,22 @@ class Pusher:
         """Try again what is due, where this host has the repository. Returns how many were tried."""
         async with self._database.statement() as connection:
             due = (await connection.execute(DUE)).all()
-        here = [row.pipeline_id for row in due if await asyncio.to_thread(Path(row.path).is_dir)]
-        for pipeline_id in here:
+        folders = {row.path for row in due}
+        here = {path for path in folders if await asyncio.to_thread(os.path.isdir, path)}
+        tried = 0
+        for row in [row for row in due if row.path in here][:AT_ONCE]:
+            if not await self._take(row.pipeline_id, row.updated_at):
+                continue
+            tried += 1
             try:
-                await self.push(pipeline_id)
+                await self.push(row.pipeline_id)
             except WorkbenchError as error:
-                log.warning("run %s can not be pushed: %s", pipeline_id, error.message)
-        return len(here)
+                log.warning("run %s can not be pushed: %s", row.pipeline_id, error.message)
+        return tried
+
+    async def _take(self, pipeline_id: UUID, seen: datetime) -> bool:
+        async with self._database.transaction() as session:
+            return await session.scalar(TAKE, {"run": pipeline_id, "seen": seen}) is not None
 
     async def _begin(self, parcel: Parcel) -> Push:
         async with self._database.transaction() as session:

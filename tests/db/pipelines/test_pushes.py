@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.artifacts import store as artifacts
 from app.errors import Conflict, NotFound
 from app.pipelines import invariants, pushing
-from app.pipelines.pushing import MOST_ATTEMPTS, Pusher
+from app.pipelines.pushing import AT_ONCE, MOST_ATTEMPTS, Pusher
 from app.tables import Pipeline, Push
 from app.workspace.access import GitAccess
 from tests.db.software import SHOUT, Shop, Team, code
@@ -53,6 +56,32 @@ async def kinds_of_events(shop: Shop, run: Pipeline) -> list[str]:
     async with shop.services.database.transaction() as session:
         query = text("SELECT kind FROM events WHERE pipeline_id = :run ORDER BY seq")
         return list(await session.scalars(query, {"run": run.id}))
+
+
+async def copy_of(session: AsyncSession, run: Pipeline, number: int, *, whole: bool) -> None:
+    """Another run like it, of a folder that is elsewhere; not whole: of the same, with a commit not noted."""
+    other, of = str(uuid4()), "pipeline_id = :run"
+    where = {"path": f"/nowhere/{number}"} if whole else {}
+    rows: list[tuple[str, str, dict[str, object]]] = [
+        ("projects", "id = (SELECT project_id FROM pipelines WHERE id = :run)",
+         {"id": number, "name": f"p{number}", **where}),
+        ("pipelines", "id = :run", {"id": other, "project_id": number}),
+        ("commit_intents", of, {"pipeline_id": other}),
+        ("pushes", of, {"pipeline_id": other, "updated_at": "2020-01-01T00:00:00Z"}),
+    ]  # fmt: skip
+    if whole:
+        rows += [
+            ("phase_runs", f"{of} AND kind = 'commit'", {"id": number, "pipeline_id": other}),
+            ("artifacts", f"{of} AND name = 'commit'",
+             {"id": number, "pipeline_id": other, "phase_run_id": number}),
+        ]  # fmt: skip
+    for table, which, new in rows:
+        query = f"""
+            INSERT INTO {table} OVERRIDING SYSTEM VALUE
+            SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(old) || CAST(:new AS jsonb))).*
+            FROM {table} AS old WHERE {which}
+        """  # noqa: S608 - names of tables
+        await session.execute(text(query), {"run": run.id, "new": json.dumps(new)})
 
 
 async def test_a_run_pushes_its_branch_and_its_artifact_says_so(shop: Shop, server: GitServer) -> None:
@@ -113,6 +142,32 @@ async def test_what_is_not_pushed_is_tried_again_after_a_pause_and_not_for_ever(
     row = await row_of(shop, run)
     assert row is not None
     assert (row.state, row.attempts) == ("committed_not_pushed", MOST_ATTEMPTS)
+
+
+async def test_what_can_not_be_pushed_here_keeps_nothing_else_from_being_pushed(
+    shop: Shop, server: GitServer, pusher: Pusher
+) -> None:
+    """Not the runs of folders that are elsewhere, however many, nor one that failed after its push."""
+    await shop.change(push_to=server.url("missing.git"))
+    run, made = await committed(shop)
+    await shop.change(push_to=server.url())
+    await wait_over(shop)
+    async with shop.services.database.transaction() as session:
+        for number in range(AT_ONCE + 1):
+            await copy_of(session, run, 1000 + number, whole=number < AT_ONCE)
+    assert await pusher.tick() == 1
+    assert refs(server.root / "shop.git")[f"workbench/{run.id}"] == made["commit"]
+
+
+async def test_workers_that_look_at_once_make_one_attempt(shop: Shop, server: GitServer) -> None:
+    await shop.change(push_to=server.url("missing.git"))
+    run, _ = await committed(shop)
+    await wait_over(shop)
+    workers = [Pusher(shop.services.database, shop.access) for _ in range(4)]
+    assert sum(await asyncio.gather(*(one.tick() for one in workers))) == 1
+    row = await row_of(shop, run)
+    assert row is not None
+    assert row.attempts == 2
 
 
 async def test_a_retry_goes_to_where_the_project_pushes_now(
