@@ -37,14 +37,14 @@ class Remote:
 def read_remote(url: str) -> Remote:
     """Raises `RemoteNotAllowed`: for another protocol, and for a password, which would end up in a log."""
     if not url.isascii() or not url.isprintable() or any(c in url for c in " \\\"'`$"):
-        raise _refused(url, "it has characters that no address needs")
+        raise _refused("…", "it has characters that no address needs")
     if "://" not in url:
         return _short(url)
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise _refused(parts.scheme + "://…", "its port is no number") from None
+        raise _refused(url.partition("://")[0] + "://…", "its host or its port can not be read") from None
     shown = f"{parts.scheme}://{parts.hostname or ''}…"
     if parts.password is not None:
         raise _refused(shown, "it holds a password: set WORKBENCH_GIT_TOKEN instead")

@@ -290,13 +290,14 @@ def test_addresses_that_can_be_pushed_to(url: str) -> None:
         "https://u:secret@host/r", "https://u@host/r", "https://host", "https://host/r?x=1", "https://host/r#x",
         "https:///r", "ssh://-oProxyCommand=x/r", "-oProxyCommand=x:r", "host:-r", "ssh://a b/r", "https://h:x/r",
         "ssh://git@host:p/r", "https://h\nt/r", "https://hóst/r", "https://a%2f/r", "ssh://u:secret@h/r", "",
-        "u:secret@host:r", "a::b",
+        "u:secret@host:r", "a::b", "https://u:secret$1@host/r", "https://u:se`cret@host/r", "https://[abc/r",
+        "https://ho]st/r",
     ],
 )  # fmt: skip
 def test_other_addresses_are_refused_without_showing_a_password(url: str) -> None:
     with pytest.raises(RemoteNotAllowed) as refused:
         read_remote(url)
-    assert "secret" not in refused.value.message
+    assert not [word for word in ("secret", "cret") if word in refused.value.message]
 
 
 def _commands() -> list[str]:
