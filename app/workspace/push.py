@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -130,8 +133,21 @@ def _fill(folder: Path, lender: Path, commit: str) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
     (folder / "refs/heads/.keep").unlink()
-    if (lender / "shallow").is_file():
-        shutil.copyfile(lender / "shallow", folder / "shallow")
+    _copy_shallow(lender, folder)
+
+
+def _copy_shallow(lender: Path, folder: Path) -> None:
+    """Where the history of a shallow clone ends. A link may lead to what only the service may read."""
+    try:
+        number = os.open(lender / "shallow", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return
+        raise
+    with os.fdopen(number, "rb") as source:
+        if stat.S_ISREG(os.fstat(number).st_mode):
+            with (folder / "shallow").open("wb") as copy:
+                shutil.copyfileobj(source, copy)
 
 
 def _config(commit: str) -> str:

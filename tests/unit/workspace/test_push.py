@@ -251,6 +251,15 @@ async def test_a_shallow_clone_can_be_pushed_from(
     assert refs(server.root / "shop.git")[BRANCH] == made
 
 
+async def test_a_link_in_the_place_of_the_list_of_a_shallow_clone_is_not_read(
+    project: Path, server: GitServer, access: GitAccess, tmp_path: Path, commit: str
+) -> None:
+    """Git would quote it, also where only the service may read it."""
+    (tmp_path / "key").write_text("what nobody else may read\n")
+    (project / ".git/shallow").symlink_to(tmp_path / "key")
+    await push(project, server.url(), commit, access)
+
+
 @pytest.mark.skipif(SSHD is None, reason=MISSING)
 async def test_over_ssh_with_a_key_of_its_own_and_only_to_a_known_host(
     project: Path, tmp_path: Path, commit: str, run_git: RunGit
