@@ -53,7 +53,7 @@ async def apply_change(
         return Applied((), (), plan.present)
     staged = await _stage(repo, plan.files, present) if index else b""
     try:
-        await asyncio.to_thread(_write, root, plan.files)
+        await asyncio.to_thread(_write, root, plan.files, present)
     except BaseException:
         if staged:
             await _update_index(repo, staged)
@@ -141,8 +141,14 @@ def _read(root: int, path: str) -> bytes | Clash | None:
         return Clash(path, error.strerror or "it can not be read")
 
 
-def _write(root: Path, files: Sequence[SourceFile]) -> None:
-    """Whether the run might write control files was judged before: what it committed is what is applied."""
+def _write(root: Path, files: Sequence[SourceFile], present: Mapping[str, bytes | Clash | None]) -> None:
+    """Whether the run might write control files was judged before: what it committed is what is applied.
+
+    Raises `CanNotApply` for what somebody saved since it was read: merging and staging take a while.
+    """
+    now = _read_all(root, [file.path for file in files])
+    if changed := [path for path in now if now[path] != present[path]]:
+        raise _refused([Clash(path, "it was changed just now") for path in changed])
     missing = [folder for file in files for folder in _folders(file.path) if not (root / folder).is_dir()]
     names = frozenset(file.path.rpartition("/")[2] for file in files)
     write_files(root, files, permitted=names, accepted=True)

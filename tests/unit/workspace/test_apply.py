@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +47,24 @@ async def test_what_a_person_changed_in_other_lines_is_kept(project: Path, run_g
     done = await apply(project, run_git)
     assert done.merged == ("a.txt",)
     assert (project / "a.txt").read_text() == "one\n2\n3\n4\n5\n6\nseven\n"
+
+
+async def test_what_a_person_writes_meanwhile_is_not_lost(
+    project: Path, run_git: RunGit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a git that takes its time, in which somebody saves the file."""
+    git = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    slow = tmp_path / "bin/git"
+    mine = f"case \"$*\" in *update-index*) echo mine >> '{project}/a.txt';; esac"
+    slow.write_text(f'#!/bin/sh\n{mine}\nexec {git} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    with pytest.raises(CanNotApply, match=r"a\.txt"):
+        await apply(project, run_git, index=True)
+    assert (project / "a.txt").read_text().startswith(f"{LINES}mine\n")
+    assert not (project / "new").exists()
+    assert run_git(project, "diff", "--cached") == ""
 
 
 def own_lines(project: Path) -> None:
