@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from app.pipelines.deliveries.adapter import DeliveryFailed
 
 IP = IPv4Address | IPv6Address
 NAT64 = IPv6Network("64:ff9b::/96")
-
+PUBLIC = IPv6Network("2000::/3")
+"""All of IPv6 that is given to networks; the standard library also takes what is outside for public."""
+PROTOCOLS = IPv4Network("192.0.0.0/24")
+"""Some clouds have their metadata service there."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host, as a look-up gives them. Raises `OSError`."""
@@ -52,9 +55,15 @@ def refused(address: IP, *, allow_private: bool) -> str | None:
     real = _embedded(address)
     if real.is_multicast or real.is_unspecified or real.is_link_local:
         return "a multicast, unspecified or link-local address"
-    if not allow_private and not real.is_global:
+    if not allow_private and not _is_public(real):
         return "in a private network or on this machine, and the destination does not say allow_private"
     return None
+
+
+def _is_public(address: IP) -> bool:
+    if isinstance(address, IPv4Address):
+        return address.is_global and address not in PROTOCOLS
+    return address.is_global and address in PUBLIC
 
 
 def is_ours(address: str) -> bool:
