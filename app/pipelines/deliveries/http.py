@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +17,7 @@ from app.pipelines.deliveries import addresses
 from app.pipelines.deliveries.adapter import Answer, DeliveryFailed, Message
 from app.pipelines.deliveries.addresses import Resolve
 from app.pipelines.deliveries.destination import HttpConfig
-from app.pipelines.deliveries.secrets import look_up
+from app.pipelines.deliveries.secrets import forms, look_up, without
 
 MAX_ANSWER_BYTES = 64 * 1024
 CONNECT_S = 5.0
@@ -42,6 +42,8 @@ class Request:
     resolve: Resolve = addresses.look_up
     tls: ssl.SSLContext | None = None
     max_bytes: int = MAX_ANSWER_BYTES
+    secrets: Sequence[str] = ()
+    """Forms of what the headers hold that a server may repeat, and nobody is shown."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ async def exchange(request: Request) -> Response:
                     raise
             else:
                 with failpoint("delivery.receive"):
-                    return await _beginning(answer, request.max_bytes)
+                    return await _beginning(answer, request.max_bytes, request.secrets)
     raise DeliveryFailed(f"the host {host} has no address", again=True)
 
 
@@ -115,7 +117,7 @@ class HttpAdapter:
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 with failpoint("delivery.send"):
-                    status, text = await self._request(headers, message.body)
+                    status, text = await self._request(headers, message.body, forms(values.values()))
         except TimeoutError:
             limit = f"{self._config.timeout_s:g} s"
             raise DeliveryFailed(f"{self.target} did not answer within {limit}", again=True) from None
@@ -129,9 +131,17 @@ class HttpAdapter:
             raise DeliveryFailed(f"{self.target} answered {status}{hint}", again=again, answer=answer)
         return answer
 
-    async def _request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    async def _request(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+    ) -> tuple[int, str]:
         request = Request(
-            self._config.method, self._config.url, headers, body, self._config.allow_private, tls=self._tls
+            self._config.method,
+            self._config.url,
+            headers,
+            body,
+            self._config.allow_private,
+            tls=self._tls,
+            secrets=secrets,
         )
         response = await exchange(request)
         return response.status, response.text
@@ -150,7 +160,7 @@ class HttpAdapter:
         }
 
 
-async def _beginning(response: httpx.Response, limit: int) -> Response:
+async def _beginning(response: httpx.Response, limit: int, secrets: Sequence[str]) -> Response:
     """The rest is not even waited for."""
     found = bytearray()
     try:
@@ -160,11 +170,11 @@ async def _beginning(response: httpx.Response, limit: int) -> Response:
                 break
     finally:
         await response.aclose()
+    cut = len(found) > limit
+    media_type = without(response.headers.get("content-type", ""), secrets, cut=False)
+    text = without(found[:limit].decode("utf-8", "replace"), secrets, cut=cut)
     return Response(
-        response.status_code,
-        response.headers.get("content-type", "").partition(";")[0].strip()[:100],
-        writable(found[:limit].decode("utf-8", "replace")),
-        truncated=len(found) > limit,
+        response.status_code, media_type.partition(";")[0].strip()[:100], writable(text), truncated=cut
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.pipelines.deliveries.adapter import DeliveryFailed
 
@@ -16,3 +16,16 @@ def look_up(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, s
             f"the worker's environment has no {', '.join(missing)}: set it where workers start"
         )
     return {name: environment[name] for name in wanted}
+
+
+def forms(values: Iterable[str]) -> tuple[str, ...]:
+    """What must not be shown, the longest first: each value, and without the scheme that it begins with."""
+    found = {form for value in values for form in (value, value.rpartition(" ")[2]) if form}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def without(text: str, secrets: Sequence[str], *, cut: bool) -> str:
+    """The text with none of these forms; `cut`: also not with the head of one at its end."""
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
+    return text[: -len(secrets[0])] if cut and secrets else text

@@ -20,7 +20,7 @@ from app.pipelines.deliveries.addresses import look_up as by_name
 from app.pipelines.deliveries.destination import HeaderName, HeaderValue, VariableName
 from app.pipelines.deliveries.http import NETWORK_ERRORS, Request, Response, exchange
 from app.pipelines.deliveries.places import Place, entry, is_listed, may_be_private, place
-from app.pipelines.deliveries.secrets import look_up
+from app.pipelines.deliveries.secrets import forms, look_up
 from app.pipelines.phases.kind import Draft, PhaseContext, PhaseResult
 from app.pipelines.phases.place import lacking
 from app.tables import Outcome
@@ -99,16 +99,18 @@ class HttpPhase:
         settings = declared.read(HttpSettings, context.spec.settings)
         where = settings.where
         target = f"{settings.method} {where.scheme}://{where.host}:{where.port}"
+        secrets = self._secrets(settings)
         request = Request(
             settings.method,
             settings.url,
-            self._headers(context, settings),
+            _headers(context, settings, secrets),
             _body(context),
             allow_private=may_be_private(where, settings.hosts),
             own_port=self._own_port,
             resolve=self._resolve,
             tls=self._tls,
             max_bytes=settings.max_bytes,
+            secrets=forms(secrets.values()),
         )
         started = time.monotonic()
         try:
@@ -132,22 +134,27 @@ class HttpPhase:
             faults.append(("inputs", f"a {settings.method} has no body to send an artifact in"))
         return faults
 
-    def _headers(self, context: PhaseContext, settings: HttpSettings) -> dict[str, str]:
+    def _secrets(self, settings: HttpSettings) -> dict[str, str]:
+        """Name of the variable → its value."""
         values = look_up(settings.secret_headers.values(), self._environment)
         if not all(value.isascii() and value.isprintable() for value in values.values()):
             raise DeliveryFailed("the value of a secret header has characters that no header may have")
-        where = settings.where
-        name = f"[{where.host}]" if ":" in where.host else where.host
-        return {
-            "User-Agent": f"workbench/{__version__}",
-            "Accept-Encoding": "identity",  # what is small here stays small
-            **settings.headers,
-            **{header: values[name] for header, name in settings.secret_headers.items()},
-            "Host": name if where.is_usual else f"{name}:{where.port}",
-            "Idempotency-Key": digest([str(context.pipeline_id), context.spec.name, context.round]),
-            "Workbench-Run": str(context.pipeline_id),
-            **({"Content-Type": "application/json"} if context.spec.inputs else {}),
-        }
+        return values
+
+
+def _headers(context: PhaseContext, settings: HttpSettings, secrets: Mapping[str, str]) -> dict[str, str]:
+    where = settings.where
+    name = f"[{where.host}]" if ":" in where.host else where.host
+    return {
+        "User-Agent": f"workbench/{__version__}",
+        "Accept-Encoding": "identity",  # what is small here stays small
+        **settings.headers,
+        **{header: secrets[variable] for header, variable in settings.secret_headers.items()},
+        "Host": name if where.is_usual else f"{name}:{where.port}",
+        "Idempotency-Key": digest([str(context.pipeline_id), context.spec.name, context.round]),
+        "Workbench-Run": str(context.pipeline_id),
+        **({"Content-Type": "application/json"} if context.spec.inputs else {}),
+    }
 
 
 def _body(context: PhaseContext) -> bytes:

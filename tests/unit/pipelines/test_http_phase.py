@@ -84,6 +84,19 @@ async def test_an_artifact_is_sent_with_the_secrets_that_are_named() -> None:
     assert len(got.headers["idempotency-key"]) == 64
 
 
+@pytest.mark.parametrize("said", ["you sent hush", "you sent hu"])
+async def test_a_server_that_repeats_the_secret_does_not_bring_it_into_the_run(said: str) -> None:
+    """Neither whole nor where the answer is cut off."""
+    async with Receiver(status(403, body=b"you sent hush, Authorization: hush")) as receiver:
+        result = await ask(
+            receiver.url,
+            allow=[f"127.0.0.1:{receiver.port}"],
+            secret_headers={"Authorization": "API_KEY"},
+            max_bytes=len(said),
+        )
+    assert "hu" not in str(result.artifact) + str(result.issues)
+
+
 async def test_a_status_that_is_not_expected_sends_the_work_back() -> None:
     async with Receiver(status(404)) as receiver:
         allow = [f"127.0.0.1:{receiver.port}"]
