@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import Invalid
@@ -15,9 +15,6 @@ from app.workspace.sandbox.limits import Limits
 from app.workspace.sandbox.output import last
 from app.workspace.sandbox.sandbox import Sandbox
 from app.workspace.sandbox.verdict import LIMIT_REASONS
-
-ALLOWABLE = ("console", "request")
-"""What a page can not be excused for are its own exceptions, and that it does not load or shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ async def look(
         "wait_s": settings.wait_ms / 1000,
         "width": settings.width,
         "height": settings.height,
+        "allow": settings.allow,
     }
     execution = await sandbox.run(root, command(job), widened(limits))
     if execution.ended != "exit":
@@ -73,12 +71,6 @@ async def look(
         said = last(execution.output, 500).strip() or f"exit code {execution.exit_code}"
         return Looked((), f"the browser could not be driven: {said}")
     try:
-        found = await asyncio.to_thread(read, execution.junit, pages)
+        return Looked(await asyncio.to_thread(read, execution.junit, pages))
     except Invalid as error:
         return Looked((), error.message)
-    return Looked(tuple(_judged(page, settings) for page in found))
-
-
-def _judged(page: PageLook, settings: BrowserSettings) -> PageLook:
-    faults = [one for one in page.faults if one.kind not in ALLOWABLE or not settings.allows(one.text)]
-    return replace(page, faults=tuple(faults))

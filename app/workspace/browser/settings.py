@@ -29,9 +29,6 @@ class BrowserSettings(BaseModel):
     allow: tuple[str, ...] = ()
     """Messages of the console and failed requests that are well, with `*` for anything."""
 
-    def allows(self, text: str) -> bool:
-        return any(fnmatchcase(text, pattern) for pattern in self.allow)
-
     def chosen(self, root: Path, changed: Sequence[str]) -> tuple[str, ...]:
         """The pages to load, sorted. Reads the whole tree, so call it in a thread."""
         there = sorted(_files(root))

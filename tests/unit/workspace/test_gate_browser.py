@@ -114,6 +114,21 @@ async def test_allowed_messages_are_left_out_but_no_exception_is(tmp_path: Path,
 
 
 @with_chromium
+async def test_allowed_messages_leave_room_for_what_is_not_allowed(tmp_path: Path, bench: Bench) -> None:
+    log = "for (let n = 0; n < 40; n++) console.error('known', n);"
+    many = "".join(f"<script src='known{n}.js'></script>" for n in range(40))
+    pages = {
+        "log.html": f"<h1>Shop</h1><script>{log} setTimeout(() => lost())</script>",
+        "requests.html": f"<h1>Shop</h1>{many}<script>setTimeout(() => lost())</script>",
+        "rule.html": "<meta http-equiv='Content-Security-Policy' content=\"img-src 'none'\"><h1>Shop</h1>"
+        f"{many}<img src='x.png'>",
+    }
+    result = await looked(tmp_path, pages, bench, wait_ms=300, load_ms=60_000, allow=["*known*"])
+    found = {finding.path: finding.message for finding in result.findings}
+    assert sorted(found) == ["log.html", "requests.html", "rule.html"], found
+
+
+@with_chromium
 async def test_a_script_alone_has_every_page_looked_at(tmp_path: Path, bench: Bench) -> None:
     (tmp_path / "index.html").write_text("<h1>Hi</h1><script src=game.js></script>")
     (tmp_path / "game.js").write_text("start()")

@@ -54,7 +54,7 @@ def look_at_all(job: JSON, origin: str) -> list[JSON]:
     size = (job["width"], job["height"])
     for page in job["pages"]:
         browser = browser or Browser(job["program"], f"{tempfile.mkdtemp()}/browser", size)
-        visit = Visit(browser, origin, page)
+        visit = Visit(browser, origin, page, job["allow"])
         shown: dict[str, JSON] = {"characters": 0, "picture": None}
         try:
             shown = visit.look(job["load_s"], job["wait_s"], size)

@@ -6,7 +6,8 @@ import base64
 import json
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from app.workspace.browser.inside.devtools import Browser
@@ -21,6 +22,8 @@ addEventListener('unhandledrejection', event => workbenchSeen(JSON.stringify(
 """
 """Runs before every script of the page: a page can hide its errors from the console, but not from this."""
 FINDINGS, REQUESTS, TEXT = 20, 10_000, 500
+ALLOWABLE = ("console", "request")
+"""What a page can not be excused for are its own exceptions, and that it does not load or shows nothing."""
 WHOLE_PAGE_PX = 8_000
 """Below this nobody looks for something painted."""
 
@@ -28,11 +31,12 @@ WHOLE_PAGE_PX = 8_000
 class Visit:
     """Looks at one page with a browser that does nothing else meanwhile."""
 
-    def __init__(self, browser: Browser, origin: str, page: str) -> None:
+    def __init__(self, browser: Browser, origin: str, page: str, allow: Sequence[str]) -> None:
         self.findings: dict[tuple[str, str], JSON] = {}
         self._browser = browser
         self._origin = origin
         self._page = page
+        self._allow = allow
         self._arrived = False
         self._loaded = False
         self._requests: dict[str, str] = {}
@@ -64,9 +68,11 @@ class Visit:
         return shown
 
     def add(self, kind: str, text: str, url: str = "", line: int = 0) -> None:
-        """The same words of the same kind are one finding."""
+        """The same words of the same kind are one finding; what is allowed is none, and takes no room."""
         same = (kind, text.split("\n")[0].removeprefix("Uncaught ")[:TEXT])
         if same in self.findings or len(self.findings) >= FINDINGS:
+            return
+        if kind in ALLOWABLE and any(fnmatchcase(same[1], pattern) for pattern in self._allow):
             return
         inside = url.startswith(self._origin)
         path = urllib.parse.unquote(urllib.parse.urlsplit(url).path[1:]) if inside else self._page
@@ -158,7 +164,7 @@ class Visit:
         self.add("console", " ".join(said), frame.get("url", ""), frame.get("lineNumber", -1) + 1)
 
     def _on_log(self, params: JSON, session: str) -> None:
-        if params["entry"].get("level") == "error" and len(self._logged) < FINDINGS:
+        if params["entry"].get("level") == "error" and len(self._logged) < REQUESTS:
             self._logged.append(params["entry"])
 
     def _on_request(self, params: JSON, session: str) -> None:
