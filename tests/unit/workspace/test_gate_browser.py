@@ -129,6 +129,19 @@ async def test_allowed_messages_leave_room_for_what_is_not_allowed(tmp_path: Pat
 
 
 @with_chromium
+async def test_a_page_can_not_hide_its_exceptions(tmp_path: Path, bench: Bench) -> None:
+    hide = "window.workbenchSeen = () => {}; JSON.stringify = String; onerror = () => true;"
+    calm = "addEventListener('unhandledrejection', event => event.preventDefault());"
+    pages = {
+        "thrown.html": f"<h1>Shop</h1><script>{hide} setTimeout(() => lost())</script>",
+        "promised.html": f"<h1>Shop</h1><script>{hide}{calm} Promise.reject(new Error('lost'))</script>",
+    }
+    result = await looked(tmp_path, pages, bench, wait_ms=300, load_ms=60_000)
+    assert {finding.path for finding in result.findings} == set(pages)
+    assert all("lost" in finding.message for finding in result.findings), result.findings
+
+
+@with_chromium
 async def test_a_script_alone_has_every_page_looked_at(tmp_path: Path, bench: Bench) -> None:
     (tmp_path / "index.html").write_text("<h1>Hi</h1><script src=game.js></script>")
     (tmp_path / "game.js").write_text("start()")

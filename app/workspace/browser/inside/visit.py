@@ -15,10 +15,15 @@ from app.workspace.browser.inside.picture import is_uniform
 
 JSON = Any
 WATCH = """
-addEventListener('error', event => { if (event.message !== undefined) workbenchSeen(JSON.stringify(
-  [String(event.error && event.error.stack || event.message), event.filename, event.lineno])) }, true);
-addEventListener('unhandledrejection', event => workbenchSeen(JSON.stringify(
-  ['(in promise) ' + String(event.reason && event.reason.stack || event.reason), '', 0])), true);
+(seen => {
+  const {stringify} = JSON, text = String;
+  const tell = (said, file, line) =>
+    seen('[' + stringify(text(said)) + ',' + stringify(text(file)) + ',' + stringify(line) + ']');
+  addEventListener('error', event => { if (event.message !== undefined)
+    tell(event.error && event.error.stack || event.message, event.filename, event.lineno) }, true);
+  addEventListener('unhandledrejection', event =>
+    tell('(in promise) ' + text(event.reason && event.reason.stack || event.reason), '', 0), true);
+})(workbenchSeen);
 """
 """Runs before every script of the page: a page can hide its errors from the console, but not from this."""
 FINDINGS, REQUESTS, TEXT = 20, 10_000, 500
