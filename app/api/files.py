@@ -41,13 +41,13 @@ class FileView(BaseModel):
 async def every(pipeline_id: UUID, services: ServicesOf) -> list[FileView]:
     async with services.database.transaction() as session:
         await store.get(session, pipeline_id)
-        rows = await files.every(session, pipeline_id)
+        rows = await files.listed(session, pipeline_id)
     return [
         FileView(
             name=row.name,
             media_type=row.media_type,
             sha256=row.sha256,
-            bytes=len(row.data),
+            bytes=row.size,
             created_at=row.created_at,
         )
         for row in rows

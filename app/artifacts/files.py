@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -50,6 +51,28 @@ async def keep(session: AsyncSession, pipeline_id: UUID, files: Sequence[NewFile
             await session.execute(insert(RunFile).values(pipeline_id=pipeline_id, **row))
             kept.append(file)
     return kept
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file that is kept, without what is in it."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size: int
+    created_at: datetime
+
+
+async def listed(session: AsyncSession, pipeline_id: UUID) -> Sequence[Listed]:
+    """Oldest first. Reads no file: a list costs the same however large they are."""
+    size = func.octet_length(RunFile.data)
+    rows = await session.execute(
+        select(RunFile.name, RunFile.media_type, RunFile.sha256, size, RunFile.created_at)
+        .where(RunFile.pipeline_id == pipeline_id)
+        .order_by(RunFile.created_at, RunFile.sha256)
+    )
+    return [Listed(*row) for row in rows]
 
 
 async def every(session: AsyncSession, pipeline_id: UUID) -> Sequence[RunFile]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import httpx
 
 from app.artifacts import files
-from app.artifacts.files import NewFile
+from app.artifacts.files import FILE_BYTES, NewFile
 from app.services import Services
 from tests.db.past import Past
 
@@ -26,6 +28,21 @@ async def test_a_picture_is_a_download_that_nothing_in_it_can_name(
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-disposition"] == f'attachment; filename="{PICTURE.sha256[:16]}.png"'
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_a_list_of_files_reads_none_of_them(api: httpx.AsyncClient, services: Services) -> None:
+    run = await Past(services.database).run()
+    large = [NewFile(f"{n}.png", "image/png", bytes([n]) * FILE_BYTES) for n in range(3)]
+    async with services.database.transaction() as session:
+        await files.keep(session, run.id, large)
+    tracemalloc.start()
+    try:
+        listed = (await api.get(f"/pipelines/{run.id}/files")).json()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [one["bytes"] for one in listed] == [FILE_BYTES] * 3
+    assert most < FILE_BYTES
 
 
 async def test_a_file_belongs_to_its_run(api: httpx.AsyncClient, services: Services) -> None:
