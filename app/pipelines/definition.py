@@ -157,6 +157,8 @@ def _broken_order(phase: Phase, earlier: list[Phase]) -> list[tuple[str, str]]:
         faults.append(("max_rework", "it must be at least 1 when on_reject is set"))
     if phase.kind == "commit" and not _is_tested(earlier):
         faults.append(("kind", "a commit needs an earlier phase of kind tests, after all that write"))
+    if phase.kind == "commit" and "commit" in kinds:
+        faults.append(("kind", "a run commits once, and an earlier phase does"))
     if phase.on_reject in names and "commit" in kinds[names.index(phase.on_reject) :]:
         faults.append(("on_reject", "work that is committed can not be sent back: no commit in between"))
     if phase.destination is not None and phase.kind != "deliver":

@@ -134,7 +134,10 @@ class Pusher:
 
     async def _begin(self, parcel: Parcel) -> Push:
         async with self._database.transaction() as session:
-            await store.get(session, parcel.pipeline_id, lock=True)  # one row, whoever else pushes it now
+            # one row, whoever else pushes it now
+            run = await store.get(session, parcel.pipeline_id, lock=True)
+            if run.discarded_at is not None:  # since it was looked at
+                raise Conflict("the run was discarded, and its branch with it")
             row = await session.get(Push, parcel.pipeline_id, with_for_update=True)
             if row is None:
                 row = Push(

@@ -15,6 +15,8 @@ from app.workspace.repository import SUBMODULE, Repository, blob_reader, read_fi
 
 MAX_LINES = 5_000
 """A longer file is told of with its number of lines: comparing takes the square of it."""
+MAX_TOTAL = 25_000
+"""Lines of all files together that are compared; of those behind, only the numbers are told."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ async def find_changes(repo: Repository, base_commit: str, files: Sequence[Sourc
     """Compares the bytes that would be stored; a file that stays the same is none of the changes."""
     tracked = await tracked_files(repo, base_commit)
     objects = {entry.path: entry.object for entry in tracked if entry.mode != SUBMODULE}
-    found = []
+    found, left = [], MAX_TOTAL
     async with blob_reader(repo) as read:
         for file in latest([files]):
             before = await read(objects[file.path]) if file.path in objects else None
             if before != file.data():
-                found.append(await asyncio.to_thread(_compare, file, before))
+                lines = _compared(file, before)
+                found.append(await asyncio.to_thread(_compare, file, before, is_short=lines <= left))
+                left -= lines if lines <= left else 0
     return Changes(tuple(found), len(tracked))
 
 
@@ -75,11 +79,16 @@ async def describe_moves(repo: Repository, before: str, after: str, paths: Seque
     return await describe_changes(repo, before, now) + gone
 
 
-def _compare(file: SourceFile, before: bytes | None) -> FileChange:
+def _compared(file: SourceFile, before: bytes | None) -> int:
+    """Lines that are compared with others; those of a new file are not."""
+    return 0 if before is None else max(before.count(b"\n"), file.data().count(b"\n"))
+
+
+def _compare(file: SourceFile, before: bytes | None, *, is_short: bool) -> FileChange:
     old = [] if before is None else _lines(before.decode(errors="replace"))
     new = _lines(file.data().decode())
     name = "/dev/null" if before is None else f"a/{file.path}"
-    if max(len(old), len(new)) > MAX_LINES:
+    if max(len(old), len(new)) > MAX_LINES or not is_short:
         diff = f"--- {name}\n+++ b/{file.path}\n@@ {len(old)} lines before, {len(new)} now @@\n"
         added, removed = Counter(new) - Counter(old), Counter(old) - Counter(new)
         return FileChange(file.path, before is None, added.total(), removed.total(), diff, is_whole=False)

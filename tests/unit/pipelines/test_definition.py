@@ -62,6 +62,7 @@ FAULTS = [
     ([phase("a", on_reject="a", max_rework=1)], "phases[0].on_reject", "no earlier phase 'a'"),
     ([phase("a"), phase("b", on_reject="a")], "phases[1].max_rework", "at least 1"),
     ([phase("a"), phase("b", artifact="a_made")], "phases[1].artifact", "makes 'a_made' already"),
+    ([phase("t", "tests"), phase("b", "commit"), phase("c", "commit")], "phases[2].kind", "commits once"),
     ([phase("a"), phase("b", "commit")], "phases[1].kind", "a commit needs an earlier phase of kind tests"),
     ([phase("a", artifact=None)], "phases[0].artifact", "this kind needs one"),
 ]  # fmt: skip

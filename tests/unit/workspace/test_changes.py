@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.workspace.changes import MAX_LINES, describe_changes, find_changes
+from app.workspace.changes import MAX_LINES, MAX_TOTAL, describe_changes, find_changes
 from app.workspace.files import SourceFile
 from app.workspace.repository import head_commit, open_repository
 
@@ -62,3 +62,14 @@ async def test_an_approval_shows_the_same_diff(make_repo):
     repo = await open_repository(make_repo(BEFORE))
     base, files = await head_commit(repo), [SourceFile("a.txt", "one\n")]
     assert await describe_changes(repo, base, files) == (await find_changes(repo, base, files)).diff
+
+
+async def test_only_so_many_lines_are_compared_in_all_and_new_files_are_none_of_them(make_repo):
+    long = "".join(f"{number}\n" for number in range(MAX_LINES))
+    names = [f"{number:02}.txt" for number in range(MAX_TOTAL // MAX_LINES + 2)]
+    repo = await open_repository(make_repo(dict.fromkeys(names, long)))
+    files = [SourceFile(name, f"new\n{long[2:]}") for name in names]
+    new = SourceFile("new.txt", long)
+    found = await find_changes(repo, await head_commit(repo), [*files, new])
+    assert [file.is_whole for file in found.files] == [True] * (len(names) - 2) + [False, False, True]
+    assert [(file.added, file.removed) for file in found.files] == [(1, 1)] * len(names) + [(MAX_LINES, 0)]
